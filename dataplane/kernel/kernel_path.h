@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way between workers and the appliance's own interfaces in Linux (hg-lan, hg-wan): one TAP per port, served by a
+// thread of its own. Workers touch only rings; every system call is on the other side.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/policy/gate.h"
+#include "dataplane/port/zone.h"
+
+namespace heartgate::dataplane {
+
+class KernelPath {
+public:
+    virtual ~KernelPath() = default;
+
+    // Worker side, never blocks. punt() takes ownership if true; false: queue full, the caller counts and frees.
+    [[nodiscard]] virtual bool punt(unsigned worker, Zone zone, Permit permit, rte_mbuf* packet) noexcept = 0;
+    // Frames that Linux sends out of `zone`; the caller owns them. Each still has to pass the gate.
+    [[nodiscard]] virtual std::uint16_t take(unsigned worker, Zone zone, rte_mbuf** packets,
+                                             std::uint16_t most) noexcept = 0;
+    // Ask Linux to resolve a neighbour (RTM_NEWNEIGH, NTF_USE). Rate-limited, lossy: asked again by the next packet.
+    virtual void resolve(unsigned worker, Zone zone, const IpAddress& address) noexcept = 0;
+};
+
+}  // namespace heartgate::dataplane

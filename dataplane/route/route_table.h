@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a packet goes: routes, the appliance's own addresses and neighbours, mirrored from the kernel (kernel/netlink) or
+// given statically. Looked up when a flow is decided or the epoch has changed; a hit uses the flow's cached next hop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dataplane/concurrent/quiescence.h"
+#include "dataplane/packet/address.h"
+#include "dataplane/port/zone.h"
+
+namespace heartgate::dataplane {
+
+// Layer 2 rewrite towards one neighbour. Written by the control side before it is published, then constant.
+struct NextHop {
+    MacAddress destination{};  // the neighbour's
+    MacAddress source{};       // our port's
+    std::uint16_t vlan = 0;    // 0: untagged
+    std::uint16_t mtu = 1500;  // IP bytes
+    Zone zone = Zone::kWan;    // port to send on
+};
+
+struct RouteResult {
+    enum class Kind : std::uint8_t {
+        kNone,        // no route, blackhole, unreachable
+        kLocal,       // an address of the appliance
+        kForward,     // `next_hop` is valid
+        kUnresolved,  // `via` on `zone` has no MAC yet: ask for it and hold
+    };
+    Kind kind = Kind::kNone;
+    Zone zone = Zone::kWan;
+    std::uint32_t next_hop = 0;
+    IpAddress via{};
+};
+
+// What the mirror gathers; a route without gateway is on-link.
+struct Route {
+    IpAddress network;
+    std::uint8_t prefix = 0;  // bits of the family: 0-32 or 0-128
+    Zone zone = Zone::kWan;
+    std::optional<IpAddress> gateway;
+    bool local = false;       // own address: deliver to the kernel
+    bool blackhole = false;
+    std::uint32_t metric = 0;
+};
+struct Neighbour {
+    IpAddress address;
+    Zone zone = Zone::kLan;
+    MacAddress mac{};
+};
+
+class RouteTable {
+public:
+    // `neighbours`: the most next hops at a time. Throws std::bad_alloc.
+    RouteTable(std::uint32_t neighbours, Quiescence& quiescence);
+    ~RouteTable();
+    RouteTable(const RouteTable&) = delete;
+    RouteTable& operator=(const RouteTable&) = delete;
+
+    // Readers: any worker between two quiescent points.
+    [[nodiscard]] RouteResult lookup(const IpAddress& destination) const noexcept;
+    [[nodiscard]] const NextHop& next_hop(std::uint32_t index) const noexcept;
+    // Grows with every change that could change a lookup or a next hop.
+    [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
+
+    // Writer: one control thread (netlink mirror, or start-up). A whole new set of routes is built and swapped.
+    void set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu);
+    void replace_routes(const std::vector<Route>& routes);
+    void set_neighbour(const Neighbour& neighbour);
+    void remove_neighbour(Zone zone, const IpAddress& address);
+
+private:
+    struct Tables;
+    std::unique_ptr<Tables> tables_;
+    std::atomic<std::uint32_t> epoch_{1};
+};
+
+}  // namespace heartgate::dataplane
