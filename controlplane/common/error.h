@@ -9,11 +9,11 @@
 namespace heartgate::control {
 
 enum class ErrorKind {
-    kInvalidArgument,     // what the caller gave is wrong; the message says what is allowed
+    kInvalidArgument,  // what the caller gave is wrong; the message says what is allowed
     kNotFound,
     kFailedPrecondition,  // right request, wrong moment
     kUnauthenticated,
-    kUnavailable,         // try again
+    kUnavailable,  // try again
     kInternal,
 };
 

@@ -23,44 +23,70 @@ enum class DropReason : std::uint8_t {
     kBadTransport,         // upper-layer header truncated or malformed
     kUnsupportedProtocol,  // an upper-layer protocol that cannot be forwarded here
     // who sent it
-    kSpoofedAddress,       // a bound address with a foreign MAC, or a bound MAC with another endpoint's address
-    kOwnMac,               // the appliance's own MAC as source
+    kSpoofedAddress,  // a bound address with a foreign MAC, or a bound MAC with another endpoint's address
+    kOwnMac,          // the appliance's own MAC as source
     // verdict
-    kNotReady,             // policy or endpoint states not loaded yet
-    kIsolatedSource,       // source endpoint is isolated, destination not on the allowed list
+    kNotReady,        // policy or endpoint states not loaded yet
+    kIsolatedSource,  // source endpoint is isolated, destination not on the allowed list
     kIsolatedDestination,
-    kSourceHeartbeat,      // a heartbeat condition of the rule on the source failed
+    kSourceHeartbeat,  // a heartbeat condition of the rule on the source failed
     kDestinationHeartbeat,
-    kRuleDrop,             // a rule with action drop
-    kDefaultDrop,          // rule 0
-    kUnsolicited,          // from the WAN, belongs to no flow and nothing is published
-    kBadTcpState,          // a TCP segment that cannot open a flow
+    kRuleDrop,     // a rule with action drop
+    kDefaultDrop,  // rule 0
+    kUnsolicited,  // from the WAN, belongs to no flow and nothing is published
+    kBadTcpState,  // a TCP segment that cannot open a flow
     // resources and routes
     kFlowTableFull,
     kNoNatPort,
     kNoRoute,
-    kNoNeighbour,          // next hop did not resolve
-    kHoldQueueFull,        // waiting for a neighbour, no room
+    kNoNeighbour,    // next hop did not resolve
+    kHoldQueueFull,  // waiting for a neighbour, no room
     kTtlExceeded,
-    kTooBig,               // larger than the way out can carry
-    kLocalIn,              // to the appliance itself, not in the local-in table
-    kKernelQueueFull,      // exception path overloaded
-    kTxFull,               // the port took no more
+    kTooBig,           // larger than the way out can carry
+    kLocalIn,          // to the appliance itself, not in the local-in table
+    kKernelQueueFull,  // exception path overloaded
+    kTxFull,           // the port took no more
     kNoMbuf,
-    kMulticast,            // transit multicast or broadcast
+    kMulticast,  // transit multicast or broadcast
     kCount
 };
 
 inline constexpr std::size_t kDropReasons = static_cast<std::size_t>(DropReason::kCount);
 
 // Stable names for people and programs, in the order of the enum.
-inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{
-    "none", "truncated", "bad-ethernet", "bad-ip-header", "bad-ip-checksum", "bad-source", "unknown-vlan",
-    "fragment", "bad-transport", "unsupported-protocol", "spoofed-address", "own-mac", "not-ready",
-    "isolated-source", "isolated-destination", "source-heartbeat", "destination-heartbeat", "rule-drop",
-    "default-drop", "unsolicited", "bad-tcp-state", "flow-table-full", "no-nat-port", "no-route",
-    "no-neighbour", "hold-queue-full", "ttl-exceeded", "too-big", "local-in", "kernel-queue-full", "tx-full",
-    "no-mbuf", "multicast"};
+inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"none",
+                                                                             "truncated",
+                                                                             "bad-ethernet",
+                                                                             "bad-ip-header",
+                                                                             "bad-ip-checksum",
+                                                                             "bad-source",
+                                                                             "unknown-vlan",
+                                                                             "fragment",
+                                                                             "bad-transport",
+                                                                             "unsupported-protocol",
+                                                                             "spoofed-address",
+                                                                             "own-mac",
+                                                                             "not-ready",
+                                                                             "isolated-source",
+                                                                             "isolated-destination",
+                                                                             "source-heartbeat",
+                                                                             "destination-heartbeat",
+                                                                             "rule-drop",
+                                                                             "default-drop",
+                                                                             "unsolicited",
+                                                                             "bad-tcp-state",
+                                                                             "flow-table-full",
+                                                                             "no-nat-port",
+                                                                             "no-route",
+                                                                             "no-neighbour",
+                                                                             "hold-queue-full",
+                                                                             "ttl-exceeded",
+                                                                             "too-big",
+                                                                             "local-in",
+                                                                             "kernel-queue-full",
+                                                                             "tx-full",
+                                                                             "no-mbuf",
+                                                                             "multicast"};
 static_assert(!kDropReasonNames.back().empty());
 
 [[nodiscard]] constexpr std::string_view name(DropReason reason) {

@@ -44,8 +44,7 @@ public:
     [[nodiscard]] static constexpr std::uint8_t encode(const EndpointState& state) {
         return static_cast<std::uint8_t>(static_cast<std::uint32_t>(state.colour) |
                                          (static_cast<std::uint32_t>(state.presence) << 2U) |
-                                         (state.isolated ? kIsolatedBit : 0U) |
-                                         (state.permitted ? kPermittedBit : 0U));
+                                         (state.isolated ? kIsolatedBit : 0U) | (state.permitted ? kPermittedBit : 0U));
     }
     [[nodiscard]] static constexpr EndpointState decode(std::uint8_t bits) { return EndpointWord{bits}.state(); }
 

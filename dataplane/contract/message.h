@@ -24,18 +24,18 @@ enum class MessageType : std::uint8_t {
 
 // heartgated fills every field; the dataplane only reads. Unused fields are zero.
 struct alignas(64) HealthMessage {
-    std::uint32_t incarnation = 0;   // of the producer, from AttachReply
-    std::uint32_t endpoint = 0;      // index in the endpoint table, from 1
-    std::uint64_t sequence = 0;      // grows by one with each message of an incarnation, over both rings
-    std::uint64_t received_ns = 0;   // CLOCK_MONOTONIC when the causing heartbeat's last byte was read; 0: none
-    std::uint8_t type = 0;           // MessageType
-    std::uint8_t state = 0;          // EndpointWord::encode
+    std::uint32_t incarnation = 0;  // of the producer, from AttachReply
+    std::uint32_t endpoint = 0;     // index in the endpoint table, from 1
+    std::uint64_t sequence = 0;     // grows by one with each message of an incarnation, over both rings
+    std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC when the causing heartbeat's last byte was read; 0: none
+    std::uint8_t type = 0;          // MessageType
+    std::uint8_t state = 0;         // EndpointWord::encode
     std::array<std::uint8_t, 6> mac{};
     std::array<std::uint8_t, 16> address{};  // IPv6, or IPv4 as ::ffff:a.b.c.d
-    std::uint16_t vlan = 0;          // 0: untagged
-    std::uint8_t port = 0;           // 0: LAN
+    std::uint16_t vlan = 0;                  // 0: untagged
+    std::uint8_t port = 0;                   // 0: LAN
     std::uint8_t reserved = 0;
-    std::uint32_t checksum = 0;      // of all bytes before it
+    std::uint32_t checksum = 0;  // of all bytes before it
 };
 static_assert(sizeof(HealthMessage) == 64 && std::is_trivially_copyable_v<HealthMessage>);
 static_assert(offsetof(HealthMessage, checksum) == 52);

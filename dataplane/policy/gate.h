@@ -20,7 +20,7 @@ class CompiledPolicy;
 struct Question {
     Zone from = Zone::kLan;
     Zone to = Zone::kWan;
-    std::uint8_t protocol = 0;           // IPPROTO_*
+    std::uint8_t protocol = 0;  // IPPROTO_*
     IpAddress source;
     IpAddress destination;
     std::uint16_t source_port = 0;       // host order; ICMP echo: identifier
@@ -40,7 +40,7 @@ struct Verdict {
     contract::DropReason reason = contract::DropReason::kDefaultDrop;  // kNone: passes
     std::uint32_t rule = 0;                                            // id of the rule that matched, 0: none
     std::uint32_t policy_epoch = 0;
-    contract::EndpointWord source_word;       // as it was read for this verdict
+    contract::EndpointWord source_word;  // as it was read for this verdict
     contract::EndpointWord destination_word;
 
     [[nodiscard]] bool passes() const noexcept { return reason == contract::DropReason::kNone; }

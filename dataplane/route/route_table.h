@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a packet goes: routes, the appliance's own addresses and neighbours, mirrored from the kernel (kernel/netlink) or
-// given statically. Looked up when a flow is decided or the epoch has changed; a hit uses the flow's cached next hop.
+// Where a packet goes: routes, the appliance's own addresses and neighbours, mirrored from the kernel (kernel/netlink)
+// or given statically. Looked up when a flow is decided or the epoch has changed; a hit uses the flow's cached next
+// hop.
 #pragma once
 
 #include <atomic>
@@ -43,7 +44,7 @@ struct Route {
     std::uint8_t prefix = 0;  // bits of the family: 0-32 or 0-128
     Zone zone = Zone::kWan;
     std::optional<IpAddress> gateway;
-    bool local = false;       // own address: deliver to the kernel
+    bool local = false;  // own address: deliver to the kernel
     bool blackhole = false;
     std::uint32_t metric = 0;
 };
