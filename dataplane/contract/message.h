@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What crosses from heartgated to the dataplane through the health ring and the sync ring: 64-byte messages by value.
 // A message that was torn by a killed producer, or belongs to an earlier incarnation, is skipped by the consumer.
+// Health ring: endpoint states, and bindings once END_OF_SYNC has been acknowledged. Sync ring: the full state of a new
+// incarnation, all its bindings up to then, and END_OF_SYNC.
 #pragma once
 
 #include <array>
@@ -15,18 +17,20 @@ namespace heartgate::contract {
 inline constexpr std::uint32_t kContractVersion = 1;
 
 enum class MessageType : std::uint8_t {
-    kEndpointState = 1,  // `endpoint` has `state`
+    kEndpointState = 1,  // `endpoint` has `state`; from the sync ring ignored if the health ring brought a newer one
     kBind = 2,           // `mac` and `address` belong to `endpoint` from now on (moves an older binding)
     kUnbind = 3,         // `mac` and `address` belong to nobody any more
     kRemove = 4,         // `endpoint` no longer exists; its bindings go, its slot may be reused
-    kEndOfSync = 5,      // sync ring only: everything was sent; what was not mentioned goes
+    kEndOfSync = 5,      // sync ring only: everything was sent; endpoints and bindings that this incarnation did not
+                         // mention go; acknowledged by SharedState::synced_incarnation
 };
 
 // heartgated fills every field; the dataplane only reads. Unused fields are zero.
 struct alignas(64) HealthMessage {
     std::uint32_t incarnation = 0;  // of the producer, from AttachReply
     std::uint32_t endpoint = 0;     // index in the endpoint table, from 1
-    std::uint64_t sequence = 0;     // grows by one with each message of an incarnation, over both rings
+    std::uint64_t sequence = 0;     // from 1, grows with each message of an incarnation, one counter over both rings:
+                                    // a ring sees gaps
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC when the causing heartbeat's last byte was read; 0: none
     std::uint8_t type = 0;          // MessageType
     std::uint8_t state = 0;         // EndpointWord::encode

@@ -35,7 +35,7 @@ struct alignas(64) SharedState {
     // Writer: health consumer. Readers: heartgated. Own cache line.
     alignas(64) std::atomic<std::uint32_t> state{0};   // DataplaneState
     std::atomic<std::uint32_t> incarnation{0};         // the producer whose messages are consumed
-    std::atomic<std::uint64_t> applied_sequence{0};    // every worker acts on all messages up to this one
+    std::atomic<std::uint64_t> applied_sequence{0};    // every worker acts on all health ring messages up to this one
     std::atomic<std::uint64_t> applied_ns{0};          // CLOCK_MONOTONIC when that became so
     std::atomic<std::uint64_t> generation{0};          // of the endpoint table
     std::atomic<std::uint64_t> skipped_messages{0};    // torn, of an old incarnation, or unknown type
