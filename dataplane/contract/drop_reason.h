@@ -25,6 +25,7 @@ enum class DropReason : std::uint8_t {
     // who sent it
     kSpoofedAddress,  // a bound address with a foreign MAC, or a bound MAC with another endpoint's address
     kOwnMac,          // the appliance's own MAC as source
+    kForeignMac,      // a unicast frame for another machine, flooded to this port
     // verdict
     kNotReady,        // policy or endpoint states not loaded yet
     kIsolatedSource,  // source endpoint is isolated, destination not on the allowed list
@@ -66,6 +67,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "unsupported-protocol",
                                                                              "spoofed-address",
                                                                              "own-mac",
+                                                                             "foreign-mac",
                                                                              "not-ready",
                                                                              "isolated-source",
                                                                              "isolated-destination",

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// One forwarding lcore: what it needs, its loop, its counters. What happens to a packet is in the stages beside this
+// file: receive, parse, look up, check, decide, rewrite, transmit, hold.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/concurrent/quiescence.h"
+#include "dataplane/endpoint/endpoint_table.h"
+#include "dataplane/packet/address.h"
+#include "dataplane/policy/gate.h"
+#include "dataplane/port/zone.h"
+#include "dataplane/route/route_table.h"
+#include "dataplane/worker/counters.h"
+
+namespace heartgate::dataplane {
+
+class BindingTable;
+class EndpointActivity;
+class FlowTable;
+class KernelPath;
+struct WorkerContext;
+
+// Something that is to be done in every loop of a worker, before it reads the generation: the health consumer.
+class LoopHook {
+public:
+    LoopHook() = default;
+    LoopHook(const LoopHook&) = delete;
+    LoopHook& operator=(const LoopHook&) = delete;
+    virtual ~LoopHook() = default;
+    virtual void poll() noexcept = 0;  // bounded work
+};
+
+// This worker's queues of one port. Constant while the worker runs.
+struct PortQueues {
+    static constexpr std::uint16_t kNoPort = 0xffff;
+
+    std::uint16_t port_id = kNoPort;  // kNoPort: the port does not exist, packets for it are dropped as tx-full
+    std::uint16_t rx_queue = 0;
+    std::uint16_t tx_queue = 0;
+    std::uint16_t vlan = 0;  // the one tag that belongs to the zone; 0: untagged (and priority-tagged) frames
+    MacAddress mac{};        // the appliance's on this port
+};
+
+// When a worker that finds nothing to do sleeps. It is offline for grace periods meanwhile.
+struct IdlePolicy {
+    std::uint32_t empty_polls = 200;  // loops in a row without a packet before a sleep; 0: never sleeps
+    std::uint32_t sleep_us = 20;
+};
+
+struct WorkerDependencies {
+    FlowTable& flows;
+    const EndpointTable& endpoints;
+    EndpointActivity& activity;
+    const BindingTable& bindings;
+    const Gate& gate;
+    const RouteTable& routes;
+    Quiescence& quiescence;
+    KernelPath& kernel;
+    std::array<PortQueues, kPorts> ports;  // by Zone
+    rte_mempool* pool = nullptr;           // for ICMP errors
+    LoopHook* health = nullptr;            // worker 0 only; may be null
+    bool translate = true;                 // source NAT for IPv4 from LAN to WAN
+    IdlePolicy idle{};
+};
+
+class Worker {
+public:
+    // `number`: 0 to workers - 1, the same in Quiescence, FlowTable and KernelPath; not an lcore id. Throws
+    // std::bad_alloc.
+    Worker(unsigned number, const WorkerDependencies& dependencies);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // Runs on the calling thread (an EAL lcore) until `stop` is true; then drops what is held and goes offline.
+    void run(const std::atomic<bool>& stop) noexcept;
+
+    // One loop at time `now_ms` (any monotonic milliseconds, but one clock for all workers and tables). Returns the
+    // packets that came in. For tests and benches, which call quiescence.online() first; run() does it by itself.
+    unsigned iterate(std::uint32_t now_ms) noexcept;
+
+    // One loop's work for packets that are already there, as if `zone`'s port had received them; takes ownership.
+    // `count`: at most 32. For tests and benches.
+    void inject(Zone zone, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept;
+
+    // Drops what waits for a neighbour. Only while the worker does not run.
+    void drop_held() noexcept;
+
+    [[nodiscard]] const WorkerCounters& counters() const noexcept;
+
+private:
+    std::unique_ptr<WorkerContext> context_;
+};
+
+}  // namespace heartgate::dataplane
