@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/policy/policy_yaml.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "controlplane/common/ip_network.h"
+#include "controlplane/common/yaml_reader.h"
+
+namespace heartgate::control {
+namespace {
+
+constexpr std::size_t kMostBytes = 1UL << 20U;
+constexpr std::size_t kMostRules = 10'000;
+constexpr std::size_t kMostName = 63;
+constexpr std::size_t kMostAllowed = 1'000;
+constexpr std::string_view kServices =
+    "any, tcp, udp, icmp, icmpv6, tcp/PORT, udp/PORT, tcp/FROM-TO or udp/FROM-TO with ports from 1 to 65535";
+constexpr std::string_view kNetworks =
+    "an IPv4 or IPv6 network such as 10.0.0.0/24 (no bits set behind the prefix), or one address";
+
+bool printable(const std::string& text) {
+    for (const char byte : text) {
+        if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) return false;
+    }
+    return !text.empty();
+}
+
+std::optional<std::uint32_t> port(std::string_view text) {
+    std::uint32_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65535) return std::nullopt;
+    return value;
+}
+
+v1::Service read_service(const YamlNode& node) {
+    static const std::map<std::string, std::uint32_t, std::less<>> kProtocols{
+        {"any", 0}, {"icmp", IPPROTO_ICMP}, {"icmpv6", IPPROTO_ICMPV6}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}};
+    const std::string text = node.text(kServices);
+    const std::size_t slash = text.find('/');
+    const auto protocol = kProtocols.find(text.substr(0, slash));
+    if (protocol == kProtocols.end()) node.fail(kServices);
+    v1::Service service;
+    service.set_protocol(protocol->second);
+    if (slash == std::string::npos) return service;
+
+    const std::string_view ports = std::string_view{text}.substr(slash + 1);
+    const std::size_t dash = ports.find('-');
+    const auto from = port(ports.substr(0, dash));
+    const auto to = dash == std::string_view::npos ? from : port(ports.substr(dash + 1));
+    const bool has_ports = service.protocol() == IPPROTO_TCP || service.protocol() == IPPROTO_UDP;
+    if (!has_ports || !from || !to || *from > *to) node.fail(kServices);
+    service.set_port_from(*from);
+    service.set_port_to(*to);
+    return service;
+}
+
+std::string read_network(const YamlNode& node) {
+    const auto network = IpNetwork::from_text(node.text(kNetworks));
+    if (!network) node.fail(kNetworks);
+    return network->text();
+}
+
+std::string read_zone(const YamlNode& node) {
+    if (!node.present()) return {};
+    const std::string zone = node.text("lan, wan or any");
+    if (zone == "any") return {};
+    if (zone != "lan" && zone != "wan") node.fail("lan, wan or any");
+    return zone;
+}
+
+void read_condition(const YamlNode& node, v1::HeartbeatCondition& condition) {
+    node.expect_keys({"minimum", "require_heartbeat"});
+    if (const YamlNode minimum = node.child("minimum"); minimum.present()) {
+        const std::string value = minimum.text("green, yellow or none");
+        if (value == "green") {
+            condition.set_minimum(v1::MINIMUM_GREEN);
+        } else if (value == "yellow") {
+            condition.set_minimum(v1::MINIMUM_YELLOW);
+        } else if (value != "none") {
+            minimum.fail("green, yellow or none");
+        }
+    }
+    condition.set_require_heartbeat(node.child("require_heartbeat").boolean_or(false));
+}
+
+v1::Rule read_rule(const YamlNode& node, std::uint32_t id) {
+    node.expect_keys(
+        {"name", "from", "to", "from_networks", "to_networks", "services", "action", "source", "destination"});
+    v1::Rule rule;
+    rule.set_id(id);
+    const YamlNode name = node.required("name", "a name, unique, of 1 to 63 bytes");
+    rule.set_name(name.text("a name, unique, of 1 to 63 bytes"));
+    if (rule.name().size() > kMostName || !printable(rule.name())) name.fail("a name, unique, of 1 to 63 bytes");
+    rule.set_from_zone(read_zone(node.child("from")));
+    rule.set_to_zone(read_zone(node.child("to")));
+    for (const YamlNode& network : node.child("from_networks").elements("a list of networks")) {
+        rule.add_from_networks(read_network(network));
+    }
+    for (const YamlNode& network : node.child("to_networks").elements("a list of networks")) {
+        rule.add_to_networks(read_network(network));
+    }
+    bool any = false;
+    for (const YamlNode& entry : node.child("services").elements("a list of services")) {
+        const v1::Service service = read_service(entry);
+        any = any || service.protocol() == 0;
+        *rule.add_services() = service;
+    }
+    if (any) rule.clear_services();
+    const YamlNode action = node.required("action", "accept or drop");
+    const std::string verb = action.text("accept or drop");
+    if (verb != "accept" && verb != "drop") action.fail("accept or drop");
+    rule.set_action(verb == "accept" ? v1::ACCEPT : v1::DROP);
+    for (const char* side : {"source", "destination"}) {
+        const YamlNode condition = node.child(side);
+        if (!condition.present()) continue;
+        if (rule.action() == v1::DROP) condition.complain("a rule with action drop has no heartbeat conditions");
+        read_condition(condition, *(side[0] == 's' ? rule.mutable_source() : rule.mutable_destination()));
+    }
+    return rule;
+}
+
+void read_isolate_on(const YamlNode& node, v1::Policy& policy) {
+    if (!node.present()) {
+        policy.add_isolate_on(v1::RED);
+        return;
+    }
+    for (const YamlNode& entry : node.elements("a list of colours: red, yellow")) {
+        const std::string colour = entry.text("red or yellow");
+        if (colour != "red" && colour != "yellow") entry.fail("red or yellow");
+        policy.add_isolate_on(colour == "red" ? v1::RED : v1::YELLOW);
+    }
+}
+
+void read_allowed(const YamlNode& node, v1::Policy& policy) {
+    const auto entries = node.elements("a list of {network, service}");
+    if (entries.size() > kMostAllowed) node.complain(fmt::format("at most {} destinations are allowed", kMostAllowed));
+    for (const YamlNode& entry : entries) {
+        entry.expect_keys({"network", "service"});
+        auto& allowed = *policy.add_allowed();
+        allowed.set_network(read_network(entry.required("network", kNetworks)));
+        *allowed.mutable_service() = read_service(entry.required("service", kServices));
+    }
+}
+
+ParsedPolicy read_policy(const YamlNode& root) {
+    root.expect_keys({"rules", "isolate_on", "allowed", "whom_to_call"});
+    ParsedPolicy parsed;
+    const YamlNode list = root.required("rules", "a list of rules (may be empty: everything is dropped)");
+    const auto rules = list.elements("a list of rules");
+    if (rules.size() > kMostRules) list.complain(fmt::format("{} rules; allowed: {}", rules.size(), kMostRules));
+    std::map<std::string, int> lines;  // of each name
+    for (const YamlNode& entry : rules) {
+        v1::Rule rule = read_rule(entry, static_cast<std::uint32_t>(parsed.policy.rules_size()) + 1);
+        const auto [first, unique] = lines.emplace(rule.name(), entry.line());
+        if (!unique) {
+            entry.child("name").complain(
+                fmt::format("'{}' is the name of the rule at line {}, too; allowed: unique "
+                            "names",
+                            rule.name(), first->second));
+        }
+        if (rule.action() == v1::ACCEPT && rule.from_zone() != "wan" && !rule.source().require_heartbeat()) {
+            parsed.warnings.push_back(
+                fmt::format("line {}: rule '{}' lets machines without heartbeat pass: an endpoint "
+                            "that changes its MAC address escapes its health there; "
+                            "source.require_heartbeat: true prevents it",
+                            entry.line(), rule.name()));
+        }
+        *parsed.policy.add_rules() = std::move(rule);
+    }
+    read_isolate_on(root.child("isolate_on"), parsed.policy);
+    read_allowed(root.child("allowed"), parsed.policy);
+    const YamlNode whom = root.child("whom_to_call");
+    parsed.policy.set_whom_to_call(whom.text_or(""));
+    if (!parsed.policy.whom_to_call().empty() &&
+        (parsed.policy.whom_to_call().size() > 255 || !printable(parsed.policy.whom_to_call()))) {
+        whom.fail("one line of at most 255 bytes");
+    }
+    return parsed;
+}
+
+}  // namespace
+
+Expected<ParsedPolicy> parse_policy(const std::string& yaml, const std::string& file_name) {
+    if (yaml.size() > kMostBytes) {
+        return error(ErrorKind::kInvalidArgument, fmt::format("{}: the policy has {} bytes; allowed: at most {}",
+                                                              file_name, yaml.size(), kMostBytes));
+    }
+    return from_yaml_text(yaml, file_name, read_policy);
+}
+
+}  // namespace heartgate::control

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "controlplane/policy/policy_yaml.h"
+#include "controlplane/policy/wan_rules.h"
+
+namespace {
+
+using heartgate::contract::Colour;
+using heartgate::contract::EndpointState;
+using heartgate::contract::Presence;
+using heartgate::control::CutOffCause;
+using heartgate::control::IpAddress;
+using heartgate::control::parse_policy;
+using heartgate::control::WanRules;
+namespace v1 = heartgate::v1;
+
+const char* const kOffice = R"(rules:
+  - name: updates
+    from: lan
+    to: wan
+    to_networks: [198.51.100.0/24]
+    services: [tcp/443]
+    action: accept
+    source: {minimum: yellow, require_heartbeat: true}
+  - name: printers
+    from: lan
+    to: wan
+    from_networks: [10.0.9.0/24]
+    action: drop
+  - name: internet
+    from: lan
+    to: wan
+    services: [any]
+    action: accept
+    source: {minimum: green, require_heartbeat: true}
+isolate_on: [red]
+allowed:
+  - {network: 203.0.113.7, service: tcp/8000-8100}
+whom_to_call: "the help desk, 555"
+)";
+
+std::string mistake(const std::string& yaml) {
+    const auto parsed = parse_policy(yaml, "policy.yaml");
+    return parsed ? "none" : parsed.error().message;
+}
+std::string rule(const std::string& lines) { return "rules:\n  - name: a\n" + lines; }
+
+v1::Policy office() { return parse_policy(kOffice, "policy.yaml").value().policy; }
+
+constexpr EndpointState kGreen{.colour = Colour::kGreen, .presence = Presence::kConnected};
+constexpr EndpointState kYellow{.colour = Colour::kYellow, .presence = Presence::kConnected};
+constexpr EndpointState kRed{.colour = Colour::kRed, .presence = Presence::kConnected};
+
+}  // namespace
+
+TEST_CASE("a policy is read whole") {
+    const auto parsed = parse_policy(kOffice, "policy.yaml");
+    REQUIRE(parsed);
+    const v1::Policy& policy = parsed->policy;
+    REQUIRE(policy.rules_size() == 3);
+    CHECK(policy.rules(0).id() == 1);
+    CHECK(policy.rules(0).from_zone() == "lan");
+    CHECK(policy.rules(0).services(0).protocol() == 6);
+    CHECK(policy.rules(0).services(0).port_from() == 443);
+    CHECK(policy.rules(0).source().minimum() == v1::MINIMUM_YELLOW);
+    CHECK(policy.rules(1).action() == v1::DROP);
+    CHECK(policy.rules(2).services().empty());
+    CHECK(policy.rules(2).source().require_heartbeat());
+    CHECK(policy.isolate_on(0) == v1::RED);
+    CHECK(policy.allowed(0).network() == "203.0.113.7/32");
+    CHECK(policy.allowed(0).service().port_to() == 8100);
+    CHECK(policy.whom_to_call() == "the help desk, 555");
+    CHECK(parsed->warnings.empty());
+}
+
+TEST_CASE("RED isolates unless the policy says otherwise") {
+    CHECK(parse_policy("rules: []\n", "p").value().policy.isolate_on(0) == v1::RED);
+    CHECK(parse_policy("rules: []\nisolate_on: []\n", "p").value().policy.isolate_on().empty());
+}
+
+TEST_CASE("each mistake in a policy is named by line, key, what was found and what is allowed") {
+    CHECK(mistake("rulez: []\n") ==
+          "policy.yaml:1: rulez: unknown key; allowed: rules, isolate_on, allowed, whom_to_call");
+    CHECK(mistake("isolate_on: [red]\n") ==
+          "policy.yaml:1: rules: found nothing; allowed: a list of rules (may be empty: everything is dropped)");
+    CHECK(mistake(rule("    action: allow\n")) ==
+          "policy.yaml:3: rules[0].action: found 'allow'; allowed: accept or drop");
+    CHECK(mistake(rule("    action: accept\n    to: internet\n")) ==
+          "policy.yaml:4: rules[0].to: found 'internet'; allowed: lan, wan or any");
+    CHECK(mistake(rule("    action: accept\n    source: {minimum: blue}\n")) ==
+          "policy.yaml:4: rules[0].source.minimum: found 'blue'; allowed: green, yellow or none");
+    CHECK(mistake(rule("    action: accept\n    source:\n      require_hartbeat: true\n")) ==
+          "policy.yaml:5: rules[0].source.require_hartbeat: unknown key; allowed: minimum, require_heartbeat");
+    CHECK(mistake(rule("    action: drop\n    source: {minimum: green}\n")) ==
+          "policy.yaml:4: rules[0].source: a rule with action drop has no heartbeat conditions");
+    CHECK(mistake("rules:\n  - {name: a, action: drop}\n  - {name: a, action: drop}\n") ==
+          "policy.yaml:3: rules[1].name: 'a' is the name of the rule at line 2, too; allowed: unique names");
+    CHECK(mistake("rules: []\nisolate_on: [green]\n") ==
+          "policy.yaml:2: isolate_on[0]: found 'green'; allowed: red or yellow");
+    CHECK(mistake("rules: []\nallowed:\n  - {network: 10.0.0.0/8}\n")
+              .find("policy.yaml:3: allowed[0].service: found "
+                    "nothing") == 0);
+}
+
+TEST_CASE("networks and services outside their ranges are refused") {
+    for (const char* network : {"10.0.0.1/24", "10.0.0.0/33", "10.0.0", "2001:db8::1/64", "::/129", "lan", "''"}) {
+        INFO(network);
+        CHECK(mistake(rule(std::string("    action: drop\n    from_networks: ['") +
+                           (std::string(network) == "''" ? "" : network) + "']\n"))
+                  .find("policy.yaml:4: rules[0].from_networks[0]: found") == 0);
+    }
+    for (const char* service : {"tcp/0", "tcp/65536", "tcp/9-8", "tcp/", "icmp/8", "sctp", "tcp/80,443", "443"}) {
+        INFO(service);
+        CHECK(mistake(rule(std::string("    action: drop\n    services: [\"") + service + "\"]\n"))
+                  .find("policy.yaml:4: rules[0].services[0]: found") == 0);
+    }
+}
+
+TEST_CASE("a rule that lets machines without heartbeat pass is warned of, with its line") {
+    const auto parsed = parse_policy(rule("    action: accept\n    source: {minimum: green}\n"), "policy.yaml");
+    REQUIRE(parsed);
+    REQUIRE(parsed->warnings.size() == 1);
+    CHECK(parsed->warnings[0].find("line 2: rule 'a' lets machines without heartbeat pass") == 0);
+    CHECK(parse_policy(rule("    action: accept\n    source: {require_heartbeat: true}\n"), "p")->warnings.empty());
+    CHECK(parse_policy(rule("    action: accept\n    from: wan\n"), "p")->warnings.empty());
+}
+
+TEST_CASE("an endpoint is cut off by the first rule to the WAN whose condition it fails") {
+    const WanRules rules{office()};
+    const std::vector<IpAddress> desktop{*IpAddress::from_text("10.0.0.5")};
+    CHECK_FALSE(rules.decide(kGreen, desktop).cut_off());
+    CHECK(rules.decide(kYellow, desktop) == heartgate::control::WanDecision{CutOffCause::kColour, "internet"});
+    CHECK(rules.decide(kRed, desktop) == heartgate::control::WanDecision{CutOffCause::kColour, "updates"});
+    CHECK(rules.decide({.colour = Colour::kGreen, .presence = Presence::kMissing}, desktop).cause ==
+          CutOffCause::kMissing);
+    CHECK(rules.decide({.colour = Colour::kGreen, .presence = Presence::kAsleep}, desktop).cause ==
+          CutOffCause::kNoHeartbeat);
+    CHECK(rules.decide({}, desktop).cause == CutOffCause::kNoHeartbeat);
+}
+
+TEST_CASE("isolation needs no rule") {
+    EndpointState state = kGreen;
+    state.isolated = true;
+    CHECK(WanRules{}.decide(state, {}).cause == CutOffCause::kIsolated);
+}
+
+TEST_CASE("a drop rule for everything ends the search without a cut-off by health") {
+    const WanRules rules{office()};
+    const std::vector<IpAddress> printer{*IpAddress::from_text("10.0.9.9")};
+    CHECK_FALSE(rules.decide(kYellow, printer).cut_off());
+}
+
+TEST_CASE("only rules from the LAN to the WAN count") {
+    const auto policy = parse_policy(
+        "rules:\n"
+        "  - {name: in, from: wan, to: lan, action: accept, source: {minimum: green, require_heartbeat: true}}\n"
+        "  - {name: out, from: lan, to: wan, action: accept}\n",
+        "p");
+    REQUIRE(policy);
+    CHECK_FALSE(WanRules{policy->policy}.decide(kRed, {}).cut_off());
+}
+
+TEST_CASE("isolate_on decides which colours isolate") {
+    const WanRules rules{parse_policy("rules: []\nisolate_on: [yellow]\n", "p").value().policy};
+    CHECK(rules.isolates(Colour::kYellow));
+    CHECK_FALSE(rules.isolates(Colour::kRed));
+    CHECK_FALSE(rules.isolates(Colour::kGreen));
+    CHECK_FALSE(rules.isolates(Colour::kUnknown));
+}
+
+TEST_CASE("a network of one family contains no address of the other") {
+    using heartgate::control::IpNetwork;
+    CHECK(IpNetwork::from_text("0.0.0.0/0")->contains(*IpAddress::from_text("10.1.2.3")));
+    CHECK_FALSE(IpNetwork::from_text("::/0")->contains(*IpAddress::from_text("10.1.2.3")));
+    CHECK_FALSE(IpNetwork::from_text("0.0.0.0/0")->contains(*IpAddress::from_text("2001:db8::1")));
+    CHECK(IpNetwork::from_text("2001:db8::/33")->contains(*IpAddress::from_text("2001:db8:7fff::1")));
+    CHECK_FALSE(IpNetwork::from_text("2001:db8::/33")->contains(*IpAddress::from_text("2001:db8:8000::1")));
+    CHECK(IpNetwork::from_text("10.0.0.0/8")->text() == "10.0.0.0/8");
+}
