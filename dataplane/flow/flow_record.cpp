@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rewriting a published record; see the header for who may and in which order.
+#include "dataplane/flow/flow_record.h"
+
+namespace heartgate::dataplane {
+
+namespace {
+
+// Counters that wrap: is `a` later than `b`?
+bool later(std::uint32_t a, std::uint32_t b) noexcept { return static_cast<std::int32_t>(a - b) > 0; }
+
+}  // namespace
+
+Question FlowRecord::question() const noexcept {
+    Question question;
+    question.from = from(Direction::kForward);
+    question.to = to(Direction::kForward);
+    question.protocol = protocol_;
+    question.source = source_;
+    question.destination = destination_;
+    question.source_port = source_port_;
+    question.destination_port = destination_port_;
+    question.source_endpoint = endpoint(0);
+    question.destination_endpoint = endpoint(1);
+    return question;
+}
+
+bool FlowRecord::try_store(const Decision& decision) noexcept {
+    if (!claim()) return false;
+    // A worker that was slow must not overwrite what another one found out under a later generation.
+    const bool fresh = !later(generation_.load(std::memory_order_relaxed), decision.generation);
+    if (fresh) {
+        reason_.store(static_cast<std::uint8_t>(decision.verdict.reason), std::memory_order_relaxed);
+        rule_.store(decision.verdict.rule, std::memory_order_relaxed);
+        endpoint_[0].store(decision.source_endpoint, std::memory_order_release);
+        endpoint_[1].store(decision.destination_endpoint, std::memory_order_release);
+        word_[0].store(decision.verdict.source_word.raw(), std::memory_order_release);
+        word_[1].store(decision.verdict.destination_word.raw(), std::memory_order_release);
+        lan_mac_.store(decision.lan_mac, std::memory_order_release);
+        policy_epoch_.store(decision.verdict.policy_epoch, std::memory_order_release);
+        generation_.store(decision.generation, std::memory_order_release);
+    }
+    unclaim();
+    return fresh;
+}
+
+bool FlowRecord::try_refresh(std::uint32_t generation, contract::EndpointWord source,
+                             contract::EndpointWord destination) noexcept {
+    if (!claim()) return false;
+    // Compared again inside: between the caller's comparison and here the record may have been decided anew.
+    const bool stands =
+        !later(generation_.load(std::memory_order_relaxed), generation) && word(0) == source && word(1) == destination;
+    if (stands) generation_.store(generation, std::memory_order_release);
+    unclaim();
+    return stands;
+}
+
+bool FlowRecord::try_route(Direction direction, std::uint16_t next_hop, std::uint32_t epoch) noexcept {
+    if (!claim()) return false;
+    const std::uint32_t before = route_epoch_.load(std::memory_order_relaxed);
+    const bool fresh = !later(before, epoch);
+    if (fresh) {
+        if (before != epoch) next_hop_[index(opposite(direction))].store(kUnknownNextHop, std::memory_order_relaxed);
+        next_hop_[index(direction)].store(next_hop, std::memory_order_relaxed);
+        route_epoch_.store(epoch, std::memory_order_release);
+    }
+    unclaim();
+    return fresh;
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow. The first cache line holds all that a hit needs, the second what a new decision, ageing and people need.
+// How records come and go is the flow table's; what their fields mean for a packet is the worker stages'.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/contract/drop_reason.h"
+#include "dataplane/contract/endpoint_word.h"
+#include "dataplane/flow/flow_key.h"
+#include "dataplane/flow/flow_state.h"
+#include "dataplane/packet/address.h"
+#include "dataplane/policy/gate.h"
+#include "dataplane/port/zone.h"
+
+namespace heartgate::dataplane {
+
+// A MAC address in one word, first byte lowest, so that a hit compares it at once. 0: none (not from the LAN).
+using PackedMac = std::uint64_t;
+[[nodiscard]] inline PackedMac pack(const MacAddress& mac) noexcept {
+    PackedMac packed = 0;
+    std::memcpy(&packed, mac.data(), mac.size());
+    return packed;
+}
+
+inline constexpr std::uint16_t kUnknownNextHop = 0xffff;  // look the route up before sending
+inline constexpr std::uint32_t kNoRecord = 0xffffffff;
+inline constexpr std::uint32_t kNoMapping = 0xffffffff;
+
+// A verdict together with what it was based on.
+struct Decision {
+    Verdict verdict;
+    std::uint32_t generation = 0;  // as loaded before anything else of the burst
+    std::uint32_t source_endpoint = 0;
+    std::uint32_t destination_endpoint = 0;
+    PackedMac lan_mac = 0;
+};
+
+class alignas(64) FlowRecord {
+public:
+    // --- Reader: any worker between two quiescent points.
+
+    // Does the recorded verdict stand for a packet of this burst? `lan_mac` is the packet's source if it came from the
+    // LAN, else 0, which matches all. If not: compare the words, then try_refresh() or decide anew and try_store().
+    [[nodiscard]] bool current(std::uint32_t generation, std::uint32_t policy_epoch, PackedMac lan_mac) const noexcept {
+        return generation_.load(std::memory_order_acquire) == generation &&
+               policy_epoch_.load(std::memory_order_acquire) == policy_epoch &&
+               (lan_mac == 0 || lan_mac_.load(std::memory_order_acquire) == lan_mac);
+    }
+    [[nodiscard]] std::uint32_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint32_t policy_epoch() const noexcept { return policy_epoch_.load(std::memory_order_acquire); }
+    [[nodiscard]] PackedMac lan_mac() const noexcept { return lan_mac_.load(std::memory_order_acquire); }
+    [[nodiscard]] contract::DropReason reason() const noexcept {
+        return static_cast<contract::DropReason>(reason_.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] std::uint32_t rule() const noexcept { return rule_.load(std::memory_order_relaxed); }
+    // Words before endpoints: a word that is new comes with its endpoint. Index 0: initiator, 1: responder.
+    [[nodiscard]] contract::EndpointWord word(std::size_t side) const noexcept {
+        return contract::EndpointWord{word_[side].load(std::memory_order_acquire)};
+    }
+    [[nodiscard]] std::uint32_t endpoint(std::size_t side) const noexcept {
+        return endpoint_[side].load(std::memory_order_acquire);
+    }
+    [[nodiscard]] Verdict verdict() const noexcept {
+        Verdict verdict;
+        verdict.policy_epoch = policy_epoch();
+        verdict.source_word = word(0);
+        verdict.destination_word = word(1);
+        verdict.reason = reason();
+        verdict.rule = rule();
+        return verdict;
+    }
+
+    // Route: the cached next hop towards which a packet of `direction` goes, valid for route_epoch().
+    [[nodiscard]] std::uint32_t route_epoch() const noexcept { return route_epoch_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint16_t next_hop(Direction direction) const noexcept {
+        return next_hop_[index(direction)].load(std::memory_order_relaxed);
+    }
+    // Where packets of `direction` come from and go to.
+    [[nodiscard]] Zone from(Direction direction) const noexcept {
+        return static_cast<Zone>((traits_ >> (kZoneShift + 2U * index(direction))) & 3U);
+    }
+    [[nodiscard]] Zone to(Direction direction) const noexcept { return from(opposite(direction)); }
+
+    // Source NAT. kForward: the source becomes this; kReply: the destination becomes this. Network order; the port is
+    // the identifier of an ICMP echo.
+    [[nodiscard]] bool translated() const noexcept { return (traits_ & kTranslated) != 0; }
+    [[nodiscard]] std::uint32_t rewrite_address(Direction direction) const noexcept {
+        return rewrite_address_[index(direction)];
+    }
+    [[nodiscard]] std::uint16_t rewrite_port(Direction direction) const noexcept {
+        return rewrite_port_[index(direction)];
+    }
+    // What to add to a checksum (nat/checksum_delta.h): of the IPv4 header, and of TCP, UDP or ICMP.
+    [[nodiscard]] std::uint16_t address_delta(Direction direction) const noexcept {
+        return direction == Direction::kForward ? address_delta_ : static_cast<std::uint16_t>(~address_delta_);
+    }
+    [[nodiscard]] std::uint16_t transport_delta(Direction direction) const noexcept {
+        return direction == Direction::kForward ? transport_delta_ : static_cast<std::uint16_t>(~transport_delta_);
+    }
+
+    // Life. seen(): true (at most once a second) if it stored the time, the moment to report activity elsewhere, too.
+    bool seen(std::uint32_t now_ms) noexcept {
+        if (now_ms - last_seen_ms_.load(std::memory_order_relaxed) < kSeenEveryMs) return false;
+        last_seen_ms_.store(now_ms, std::memory_order_relaxed);
+        return true;
+    }
+    [[nodiscard]] std::uint32_t last_seen_ms() const noexcept { return last_seen_ms_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint8_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
+    // `tcp_flags` is used for TCP alone.
+    void advance_state(std::uint8_t protocol, Direction direction, std::uint8_t tcp_flags) noexcept {
+        const std::uint8_t before = state();
+        const std::uint8_t after = protocol == IPPROTO_TCP ? flow_state::after_tcp(before, direction, tcp_flags)
+                                                           : flow_state::after_packet(before, direction);
+        if (after != before) state_.store(after, std::memory_order_relaxed);
+    }
+
+    // The initiator's original tuple, constant for the record's life.
+    [[nodiscard]] bool ipv6() const noexcept { return (traits_ & kIpv6) != 0; }
+    [[nodiscard]] std::uint8_t protocol() const noexcept { return protocol_; }
+    // VLAN on which packets of `direction` arrive.
+    [[nodiscard]] std::uint16_t vlan(Direction direction) const noexcept { return vlan_[index(direction)]; }
+    [[nodiscard]] Question question() const noexcept;
+
+    // --- Writer: any worker, one at a time per record; false if another worker is just writing or the record holds
+    // something newer. The packet at hand then goes by the caller's own decision, and the next one asks again.
+
+    // Decided anew.
+    bool try_store(const Decision& decision) noexcept;
+    // Both words are still `source` and `destination`, as read after `generation` was loaded: the verdict stands.
+    bool try_refresh(std::uint32_t generation, contract::EndpointWord source,
+                     contract::EndpointWord destination) noexcept;
+    // The route of `direction` was looked up under `epoch`. The other direction's is forgotten if it is of another one.
+    bool try_route(Direction direction, std::uint16_t next_hop, std::uint32_t epoch) noexcept;
+
+private:
+    friend class FlowTable;
+    friend class FlowTimer;
+    friend struct FlowRecordAccess;  // flow_tuple.h: fills a record and makes its keys
+
+    enum class Life : std::uint8_t { kFree, kLive, kUnlinked };
+
+    static constexpr std::uint32_t kSeenEveryMs = 1000;
+    static constexpr std::uint8_t kIpv6 = 1U << 0U;
+    static constexpr std::uint8_t kTranslated = 1U << 1U;
+    static constexpr unsigned kZoneShift = 2;  // two bits each: initiator's zone, responder's
+
+    bool claim() noexcept { return !busy_.exchange(true, std::memory_order_acquire); }
+    void unclaim() noexcept { busy_.store(false, std::memory_order_release); }
+
+    // Guards: stored after what they guard (release), loaded before it (acquire). Whoever sees a new guard sees a
+    // verdict at least as new.
+    std::atomic<std::uint32_t> generation_{0};
+    std::atomic<std::uint32_t> policy_epoch_{0};
+    std::atomic<std::uint32_t> route_epoch_{0};
+    std::atomic<std::uint32_t> last_seen_ms_{0};
+    std::atomic<PackedMac> lan_mac_{0};
+    std::array<std::atomic<std::uint32_t>, 2> endpoint_{};
+    std::array<std::atomic<std::uint32_t>, 2> word_{};
+    std::array<std::uint32_t, 2> rewrite_address_{};
+    std::array<std::uint16_t, 2> rewrite_port_{};
+    std::uint16_t address_delta_ = 0;
+    std::uint16_t transport_delta_ = 0;
+    std::array<std::atomic<std::uint16_t>, 2> next_hop_{};
+    std::atomic<std::uint8_t> reason_{0};
+    std::uint8_t traits_ = 0;
+    std::atomic<std::uint8_t> state_{0};
+    std::uint8_t protocol_ = 0;
+    // Second line. Tuple, mapping, times and worker: the inserting worker, before publication.
+    IpAddress source_{};
+    IpAddress destination_{};
+    std::uint16_t source_port_ = 0;       // host order, as in Question
+    std::uint16_t destination_port_ = 0;  // host order, as in Question
+    std::array<std::uint16_t, 2> vlan_{};
+    std::atomic<std::uint32_t> rule_{0};
+    std::uint32_t mapping_ = kNoMapping;
+    std::uint32_t next_ = kNoRecord;  // free list (under the table's lock) or timer list (owning worker)
+    std::uint32_t created_ms_ = 0;
+    std::atomic<bool> busy_{false};
+    std::atomic<Life> life_{Life::kFree};
+    std::uint16_t worker_ = 0;  // whose timer it is on
+};
+static_assert(sizeof(FlowRecord) == 128);
+
+}  // namespace heartgate::dataplane
