@@ -8,6 +8,7 @@
 
 #include "dataplane/concurrent/quiescence.h"
 #include "dataplane/contract/drop_reason.h"
+#include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/packet/address.h"
 
 namespace heartgate::dataplane {
@@ -19,7 +20,7 @@ public:
         contract::DropReason reason;  // kNone, or kSpoofedAddress
     };
 
-    // Throws std::bad_alloc. `capacity`: the most addresses, and the most MACs.
+    // Throws std::bad_alloc. `capacity`: the most addresses, and the most MACs; endpoint indices are below it.
     BindingTable(std::uint32_t capacity, Quiescence& quiescence);
     ~BindingTable();
     BindingTable(const BindingTable&) = delete;
@@ -31,18 +32,27 @@ public:
     [[nodiscard]] Source source(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan) const noexcept;
     // The endpoint that has this address, 0 if none; `mac` (of the next hop) decides where the address is not bound.
     [[nodiscard]] std::uint32_t destination(const IpAddress& address, std::uint16_t vlan) const noexcept;
-    [[nodiscard]] std::uint32_t destination(const MacAddress& mac) const noexcept;
+    [[nodiscard]] std::uint32_t destination(const MacAddress& mac, std::uint16_t vlan = 0) const noexcept;
 
-    // Writer: the health consumer alone. bind() moves an older binding of the address; returns the endpoint that lost
-    // it (0: none). The caller touches the words of the endpoints concerned. False or 0 on a full table is counted by
-    // the caller.
+    // Writer: the health consumer alone. bind() marks the binding with the producer's incarnation and moves an older
+    // binding of the address or of the MAC; a MAC that moves takes all its addresses from the endpoint that had it.
+    // A zero MAC binds the address alone (a routed zone). When `changed`, the caller touches the words of `endpoint`
+    // and of both previous endpoints, and calls EndpointTable::advance(), since the address may have had none.
     struct Bound {
-        bool stored;
-        std::uint32_t previous;  // endpoint that had the address before, 0: none or the same
+        bool stored = false;                // false: table full, or endpoint 0 or beyond the capacity
+        bool changed = false;               // not the same as before
+        std::uint32_t previous = 0;         // other endpoint that had the address, 0: none
+        std::uint32_t previous_of_mac = 0;  // other endpoint that had the MAC, 0: none
     };
-    Bound bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address, std::uint16_t vlan);
-    std::uint32_t unbind(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan);  // endpoint that lost it
-    void remove(std::uint32_t endpoint);                                                        // all its bindings
+    Bound bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address, std::uint16_t vlan,
+               std::uint32_t incarnation) noexcept;
+    // The endpoint that lost the address, to be touched; 0: it was not bound to this MAC.
+    std::uint32_t unbind(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan) noexcept;
+    void remove(std::uint32_t endpoint) noexcept;  // all its bindings; the caller touches it
+    // Removes bindings that are marked with another incarnation, looking at no more than `steps` entries per call, and
+    // touches the endpoints that lose one. True when all entries have been looked at; the next call begins anew.
+    bool sweep(std::uint32_t incarnation, unsigned steps, EndpointTable& endpoints) noexcept;
+    [[nodiscard]] std::uint32_t size() const noexcept;  // addresses that are bound
 
 private:
     struct Tables;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One word per endpoint and the global generation: how an isolation reaches every flow in O(1).
+// One word per endpoint and the global generation: how an isolation reaches every flow in O(1). Word 0 stands for
+// machines without an endpoint: its state never changes, its version grows when such a machine may have become one.
 // Which addresses an endpoint has is the binding table's; what a word means for a packet is the gate's.
 #pragma once
 
@@ -29,10 +30,12 @@ public:
     // changed); both then increment the generation. False if `endpoint` is 0 or beyond the capacity.
     bool set(std::uint32_t endpoint, const contract::EndpointState& state) noexcept;
     bool touch(std::uint32_t endpoint) noexcept;
-    // Something changed that concerns machines without an endpoint (a new binding).
-    void advance() noexcept { generation_.fetch_add(1, std::memory_order_release); }
+    // Something changed that concerns machines without an endpoint (a binding for an address that had none).
+    void advance() noexcept;
 
 private:
+    void store_next(std::uint32_t endpoint, const contract::EndpointState& state) noexcept;
+
     std::uint32_t capacity_;
     std::unique_ptr<std::atomic<std::uint32_t>[]> words_;
     alignas(64) std::atomic<std::uint32_t> generation_{1};

@@ -10,6 +10,7 @@
 #include "dataplane/contract/endpoint_word.h"
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/packet/address.h"
+#include "dataplane/policy/local_in.h"
 #include "dataplane/port/zone.h"
 
 namespace heartgate::dataplane {
@@ -20,11 +21,12 @@ class CompiledPolicy;
 struct Question {
     Zone from = Zone::kLan;
     Zone to = Zone::kWan;
-    std::uint8_t protocol = 0;  // IPPROTO_*
+    std::uint16_t ether_type = kEtherIpv4;  // host order; not IP (ARP): the fields below stay zero
+    std::uint8_t protocol = 0;              // IPPROTO_*
     IpAddress source;
     IpAddress destination;
     std::uint16_t source_port = 0;       // host order; ICMP echo: identifier
-    std::uint16_t destination_port = 0;  // host order; ICMP: type of the first packet
+    std::uint16_t destination_port = 0;  // host order; ICMP and ICMPv6: type of the first packet
     std::uint32_t source_endpoint = 0;   // index, 0: none
     std::uint32_t destination_endpoint = 0;
 };
@@ -48,10 +50,14 @@ struct Verdict {
 
 class Gate {
 public:
-    explicit Gate(const EndpointTable& endpoints) noexcept : endpoints_{endpoints} {}
+    explicit Gate(const EndpointTable& endpoints, LocalInOptions local_in = {});
+    Gate(const Gate&) = delete;
+    Gate& operator=(const Gate&) = delete;
+    ~Gate();  // deletes the policy in force
 
     // Reader: any worker between two quiescent points. The one evaluator: workers, explain and simulate share it.
-    // Without a policy, or before END_OF_SYNC, transit gets kNotReady; local traffic is decided by the local-in table.
+    // Without a policy, or before END_OF_SYNC, transit gets kNotReady. To the appliance itself: the local-in table
+    // (policy/local_in.h), policy or not. What the appliance itself sends passes.
     [[nodiscard]] Verdict decide(const Question& question) const noexcept;
 
     // A permit for a passing verdict. Precondition: verdict.passes(). On a hit the caller has checked that generation
@@ -60,13 +66,20 @@ public:
 
     [[nodiscard]] std::uint32_t policy_epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
 
-    // Writer: the control thread. Returns the policy that was in force, to be deleted after a grace period.
+    // Writer: the control thread. Takes ownership. Returns the policy that was in force, to be deleted after a grace
+    // period (Quiescence::synchronize).
     [[nodiscard]] const CompiledPolicy* swap(const CompiledPolicy* policy) noexcept;
     // Writer: the health consumer, at END_OF_SYNC and at start. Changes the epoch.
     void set_ready(bool ready) noexcept;
+    [[nodiscard]] bool ready() const noexcept { return ready_.load(std::memory_order_relaxed); }
 
 private:
+    [[nodiscard]] LocalTarget target(const Question& question) const noexcept;
+    [[nodiscard]] contract::DropReason local_in(const Question& question, bool isolated) const noexcept;
+    void decide_transit(const Question& question, Verdict& verdict) const noexcept;
+
     const EndpointTable& endpoints_;
+    const LocalInOptions local_in_;
     std::atomic<const CompiledPolicy*> policy_{nullptr};
     std::atomic<std::uint32_t> epoch_{1};
     std::atomic<bool> ready_{false};

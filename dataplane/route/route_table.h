@@ -34,7 +34,7 @@ struct RouteResult {
     };
     Kind kind = Kind::kNone;
     Zone zone = Zone::kWan;
-    std::uint32_t next_hop = 0;
+    std::uint16_t next_hop = 0;
     IpAddress via{};
 };
 
@@ -56,27 +56,32 @@ struct Neighbour {
 
 class RouteTable {
 public:
-    // `neighbours`: the most next hops at a time. Throws std::bad_alloc.
-    RouteTable(std::uint32_t neighbours, Quiescence& quiescence);
+    // `neighbours`: the most next hops at a time, below 65,535; `routes`: the most routes of each family. Throws
+    // std::bad_alloc.
+    RouteTable(std::uint16_t neighbours, Quiescence& quiescence, std::uint32_t routes = 8'192);
     ~RouteTable();
     RouteTable(const RouteTable&) = delete;
     RouteTable& operator=(const RouteTable&) = delete;
 
     // Readers: any worker between two quiescent points.
     [[nodiscard]] RouteResult lookup(const IpAddress& destination) const noexcept;
-    [[nodiscard]] const NextHop& next_hop(std::uint32_t index) const noexcept;
-    // Grows with every change that could change a lookup or a next hop.
+    // What to write in front of a packet. Valid for an index that was looked up under the current epoch.
+    [[nodiscard]] const NextHop& next_hop(std::uint16_t index) const noexcept { return next_hops_[index]; }
+    // Grows with every change that could change a lookup or a next hop. Load it before the lookup.
     [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
 
-    // Writer: one control thread (netlink mirror, or start-up). A whole new set of routes is built and swapped.
-    void set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu);
-    void replace_routes(const std::vector<Route>& routes);
-    void set_neighbour(const Neighbour& neighbour);
+    // Writer: one control thread, never a worker (netlink mirror, or start-up). False: no room, nothing changed.
+    void set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu, std::uint16_t vlan = 0);
+    // A whole new set of routes is built and swapped. Of several for one network a local one counts, then the lowest
+    // metric. Own addresses are routes with `local` and the full prefix.
+    bool replace_routes(const std::vector<Route>& routes);
+    bool set_neighbour(const Neighbour& neighbour);
     void remove_neighbour(Zone zone, const IpAddress& address);
 
 private:
     struct Tables;
     std::unique_ptr<Tables> tables_;
+    std::unique_ptr<NextHop[]> next_hops_;
     std::atomic<std::uint32_t> epoch_{1};
 };
 

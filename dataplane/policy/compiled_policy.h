@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// A policy as workers read it: immutable, rules in order, first match. Built off the workers, swapped by the gate.
+// What a match means for a packet is decided in gate.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "dataplane/contract/heartbeat_condition.h"
+#include "dataplane/policy/network.h"
+#include "dataplane/port/zone.h"
+
+namespace heartgate::v1 {
+class Policy;
+}
+
+namespace heartgate::dataplane {
+
+struct Question;
+
+class CompiledPolicy {
+public:
+    // The most rules, and the most networks and services of a rule or of the allowed list.
+    static constexpr int kMostRules = 10'000;
+    static constexpr int kMostMatches = 4'096;
+
+    struct Service {
+        std::uint8_t protocol = 0;  // 0: any
+        std::uint16_t port_from = 0;
+        std::uint16_t port_to = 0xffff;
+    };
+    struct Rule {
+        std::uint32_t id = 0;
+        bool accept = false;
+        std::uint8_t from_zones = 0;  // bit per Zone
+        std::uint8_t to_zones = 0;
+        contract::HeartbeatCondition source;
+        contract::HeartbeatCondition destination;
+        std::vector<Network> from;  // empty: any
+        std::vector<Network> to;
+        std::vector<Service> services;
+    };
+    struct Allowed {
+        Network network;
+        Service service;
+    };
+
+    // Errors: one sentence that names the rule, the field, what was found and what is allowed.
+    [[nodiscard]] static tl::expected<std::unique_ptr<CompiledPolicy>, std::string> build(const v1::Policy& policy);
+
+    // The first rule that matches zones, networks and service; nullptr: none (rule 0).
+    [[nodiscard]] const Rule* match(const Question& question) const noexcept;
+    // Whether a machine that is cut off may reach this destination.
+    [[nodiscard]] bool allowed(const Question& question) const noexcept;
+
+    [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
+    [[nodiscard]] std::size_t rules() const noexcept { return rules_.size(); }
+
+private:
+    CompiledPolicy() = default;
+
+    std::vector<Rule> rules_;
+    std::vector<Allowed> allowed_;
+    std::uint64_t revision_ = 0;
+};
+
+}  // namespace heartgate::dataplane
