@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the health producer needs of the dataplane's shared memory; the rings themselves are dataplane_memory.h's.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/contract/message.h"
+
+namespace heartgate::control {
+
+class MessageRings {
+public:
+    virtual ~MessageRings() = default;
+
+    // False: no room, try again later. One caller at a time.
+    [[nodiscard]] virtual bool put_health(const contract::HealthMessage& message) = 0;
+    [[nodiscard]] virtual bool put_sync(const contract::HealthMessage& message) = 0;
+
+    // What the dataplane has published.
+    [[nodiscard]] virtual std::uint64_t applied_sequence() const = 0;
+    [[nodiscard]] virtual std::uint64_t applied_ns() const = 0;
+    [[nodiscard]] virtual std::uint32_t incarnation() const = 0;
+    [[nodiscard]] virtual std::uint32_t synced_incarnation() const = 0;
+};
+
+}  // namespace heartgate::control
