@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/daemon/configuration.h"
+
+#include <catch2/catch.hpp>
+
+#include "controlplane/common/yaml_reader.h"
+#include "controlplane/policy/policy_yaml.h"
+
+using heartgate::control::Configuration;
+using heartgate::control::parse_configuration;
+using heartgate::control::parse_policy;
+using heartgate::control::read_configuration;
+using heartgate::control::read_text_file;
+
+namespace {
+
+std::string mistake(const std::string& yaml) {
+    const auto parsed = parse_configuration(yaml, "heartgated.yaml");
+    return parsed ? "none" : parsed.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("the example configuration says what the defaults are") {
+    const auto example = read_configuration(SOURCE_ROOT "/packaging/examples/heartgated.yaml");
+    REQUIRE(example);
+    const Configuration defaults;
+    CHECK(example->file_prefix == defaults.file_prefix);
+    CHECK(example->dataplane_socket == defaults.dataplane_socket);
+    CHECK(example->admin_socket == defaults.admin_socket);
+    CHECK(example->listener_socket == defaults.listener_socket);
+    CHECK(example->listener_group == defaults.listener_group);
+    CHECK(example->listener_mode == defaults.listener_mode);
+    CHECK(example->state_directory == defaults.state_directory);
+    CHECK(example->policy_file == defaults.policy_file);
+    CHECK(example->certificate_validity == defaults.certificate_validity);
+    CHECK(example->accept_expired == defaults.accept_expired);
+    CHECK(example->heartbeat_addresses == defaults.heartbeat_addresses);
+    CHECK(example->interval == defaults.interval);
+    CHECK(example->log_level == defaults.log_level);
+    CHECK(parse_configuration("", "empty").has_value());
+}
+
+TEST_CASE("the example policy is valid and has no warning") {
+    const auto policy = parse_policy(read_text_file(SOURCE_ROOT "/packaging/examples/policy.yaml"), "policy.yaml");
+    REQUIRE(policy);
+    CHECK(policy->warnings.empty());
+}
+
+TEST_CASE("each mistake in the configuration is named by line, key, what was found and what is allowed") {
+    CHECK(mistake("dpdk:\n  prefix: x\n") == "heartgated.yaml:2: dpdk.prefix: unknown key; allowed: file_prefix");
+    CHECK(mistake("dpdk: {file_prefix: ../x}\n").find("heartgated.yaml:1: dpdk.file_prefix: found '../x'") == 0);
+    CHECK(mistake("admin_socket: hgctl.sock\n") ==
+          "heartgated.yaml:1: admin_socket: found 'hgctl.sock'; allowed: an absolute path of at most 107 bytes");
+    CHECK(mistake("heartbeat:\n  interval: 50ms\n") ==
+          "heartgated.yaml:2: heartbeat.interval: found '50ms'; allowed: a duration such as 250ms, 15s, 10m or 24h, "
+          "from 100ms to 60000ms");
+    CHECK(mistake("heartbeat:\n  addresses: [10.0.0.300]\n") ==
+          "heartgated.yaml:2: heartbeat.addresses[0]: found '10.0.0.300'; allowed: an IPv4 or IPv6 address");
+    CHECK(mistake("listener_socket: {mode: \"0777\"}\n")
+              .find("heartgated.yaml:1: listener_socket.mode: found "
+                    "'0777'") == 0);
+    CHECK(mistake("log_level: loud\n") ==
+          "heartgated.yaml:1: log_level: found 'loud'; allowed: debug, info, warning or error");
+}
