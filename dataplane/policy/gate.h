@@ -23,8 +23,8 @@ struct Question {
     Zone to = Zone::kWan;
     std::uint16_t ether_type = kEtherIpv4;  // host order; not IP (ARP): the fields below stay zero
     std::uint8_t protocol = 0;              // IPPROTO_*
-    IpAddress source;
-    IpAddress destination;
+    IpAddress source{};
+    IpAddress destination{};
     std::uint16_t source_port = 0;       // host order; ICMP echo: identifier
     std::uint16_t destination_port = 0;  // host order; ICMP and ICMPv6: type of the first packet
     std::uint32_t source_endpoint = 0;   // index, 0: none

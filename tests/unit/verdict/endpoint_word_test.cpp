@@ -10,8 +10,7 @@ using heartgate::contract::Presence;
 
 TEST_CASE("an endpoint word gives back every state that was put in") {
     for (const Colour colour : {Colour::kUnknown, Colour::kGreen, Colour::kYellow, Colour::kRed}) {
-        for (const Presence presence :
-             {Presence::kNone, Presence::kConnected, Presence::kMissing, Presence::kAsleep}) {
+        for (const Presence presence : {Presence::kNone, Presence::kConnected, Presence::kMissing, Presence::kAsleep}) {
             for (const bool isolated : {false, true}) {
                 for (const bool permitted : {false, true}) {
                     const EndpointState state{colour, presence, isolated, permitted};

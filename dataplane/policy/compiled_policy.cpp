@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// heartgate.v1.Policy -> rules that can be matched without text. Everything is checked again: the policy comes from
+// another process.
+#include "dataplane/policy/compiled_policy.h"
+
+#include <fmt/format.h>
+#include <heartgate/v1/policy.pb.h>
+
+#include <algorithm>
+
+#include "dataplane/policy/gate.h"
+
+namespace heartgate::dataplane {
+
+namespace {
+
+using Error = tl::unexpected<std::string>;
+constexpr std::uint8_t kAnyZone = 0xff;
+
+std::uint8_t zone_bit(Zone zone) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(zone)); }
+
+tl::expected<std::uint8_t, std::string> zones(const std::string& name) {
+    if (name.empty()) return kAnyZone;
+    if (name == "lan") return zone_bit(Zone::kLan);
+    if (name == "wan") return zone_bit(Zone::kWan);
+    return Error{fmt::format("found zone '{}'; allowed: lan, wan, or nothing for any", name)};
+}
+
+tl::expected<Network, std::string> network(const std::string& text) {
+    if (const auto parsed = Network::parse(text)) return *parsed;
+    return Error{fmt::format("found network '{}'; allowed: CIDR such as 192.0.2.0/24 or 2001:db8::/32", text)};
+}
+
+tl::expected<std::vector<Network>, std::string> networks(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+    if (texts.size() > CompiledPolicy::kMostMatches) {
+        return Error{fmt::format("found {} networks; allowed: {}", texts.size(), CompiledPolicy::kMostMatches)};
+    }
+    std::vector<Network> list;
+    list.reserve(static_cast<std::size_t>(texts.size()));
+    for (const std::string& text : texts) {
+        const auto one = network(text);
+        if (!one) return Error{one.error()};
+        list.push_back(*one);
+    }
+    return list;
+}
+
+tl::expected<CompiledPolicy::Service, std::string> service(const v1::Service& from) {
+    const std::uint32_t to = from.port_to() == 0 && from.port_from() == 0 ? 0xffffU : from.port_to();
+    if (from.protocol() > 255 || to > 0xffffU || from.port_from() > to) {
+        return Error{
+            fmt::format("found service protocol {} ports {} to {}; allowed: protocol 0 to 255, ports in "
+                        "order up to 65535",
+                        from.protocol(), from.port_from(), from.port_to())};
+    }
+    return CompiledPolicy::Service{.protocol = static_cast<std::uint8_t>(from.protocol()),
+                                   .port_from = static_cast<std::uint16_t>(from.port_from()),
+                                   .port_to = static_cast<std::uint16_t>(to)};
+}
+
+tl::expected<contract::HeartbeatCondition, std::string> condition(const v1::HeartbeatCondition& from) {
+    if (from.minimum() < v1::MINIMUM_NONE || from.minimum() > v1::MINIMUM_GREEN) {
+        return Error{fmt::format("found minimum {}; allowed: 0 (none), 1 (yellow), 2 (green)",
+                                 static_cast<int>(from.minimum()))};
+    }
+    return contract::HeartbeatCondition{.minimum = static_cast<contract::Minimum>(from.minimum()),
+                                        .require_heartbeat = from.require_heartbeat()};
+}
+
+tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
+    if (from.action() != v1::ACCEPT && from.action() != v1::DROP) {
+        return Error{fmt::format("found action {}; allowed: 1 (accept), 2 (drop)", static_cast<int>(from.action()))};
+    }
+    if (from.id() == 0) return Error{"found id 0, which is the implicit drop; allowed: from 1"};
+    const auto from_zones = zones(from.from_zone());
+    if (!from_zones) return Error{"from_zone: " + from_zones.error()};
+    const auto to_zones = zones(from.to_zone());
+    if (!to_zones) return Error{"to_zone: " + to_zones.error()};
+    auto sources = networks(from.from_networks());
+    if (!sources) return Error{"from_networks: " + sources.error()};
+    auto destinations = networks(from.to_networks());
+    if (!destinations) return Error{"to_networks: " + destinations.error()};
+    const auto source = condition(from.source());
+    if (!source) return Error{"source: " + source.error()};
+    const auto destination = condition(from.destination());
+    if (!destination) return Error{"destination: " + destination.error()};
+    CompiledPolicy::Rule rule{.id = from.id(),
+                              .accept = from.action() == v1::ACCEPT,
+                              .from_zones = *from_zones,
+                              .to_zones = *to_zones,
+                              .source = *source,
+                              .destination = *destination,
+                              .from = std::move(*sources),
+                              .to = std::move(*destinations),
+                              .services = {}};
+    if (from.services_size() > CompiledPolicy::kMostMatches) {
+        return Error{
+            fmt::format("services: found {}; allowed: {}", from.services_size(), CompiledPolicy::kMostMatches)};
+    }
+    for (const v1::Service& one : from.services()) {
+        const auto compiled = service(one);
+        if (!compiled) return Error{"services: " + compiled.error()};
+        rule.services.push_back(*compiled);
+    }
+    return rule;
+}
+
+bool contains(const std::vector<Network>& list, const IpAddress& address) noexcept {
+    return list.empty() ||
+           std::any_of(list.begin(), list.end(), [&address](const Network& one) { return one.contains(address); });
+}
+
+bool matches(const CompiledPolicy::Service& service, const Question& question) noexcept {
+    return (service.protocol == 0 || service.protocol == question.protocol) &&
+           question.destination_port >= service.port_from && question.destination_port <= service.port_to;
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build(const v1::Policy& policy) {
+    if (policy.rules_size() > kMostRules) {
+        return Error{fmt::format("policy: found {} rules; allowed: {}", policy.rules_size(), kMostRules)};
+    }
+    if (policy.allowed_size() > kMostMatches) {
+        return Error{
+            fmt::format("policy: found {} allowed destinations; allowed: {}", policy.allowed_size(), kMostMatches)};
+    }
+    std::unique_ptr<CompiledPolicy> compiled{new CompiledPolicy};
+    compiled->revision_ = policy.revision();
+    compiled->rules_.reserve(static_cast<std::size_t>(policy.rules_size()));
+    for (const v1::Rule& from : policy.rules()) {
+        auto rule = compile(from);
+        if (!rule) return Error{fmt::format("policy: rule {} '{}': {}", from.id(), from.name(), rule.error())};
+        compiled->rules_.push_back(std::move(*rule));
+    }
+    for (const v1::AllowedDestination& from : policy.allowed()) {
+        const auto to = network(from.network());
+        if (!to) return Error{"policy: allowed: " + to.error()};
+        const auto what = service(from.service());
+        if (!what) return Error{"policy: allowed: " + what.error()};
+        compiled->allowed_.push_back({.network = *to, .service = *what});
+    }
+    return compiled;
+}
+
+const CompiledPolicy::Rule* CompiledPolicy::match(const Question& question) const noexcept {
+    const std::uint8_t from = zone_bit(question.from);
+    const std::uint8_t to = zone_bit(question.to);
+    for (const Rule& rule : rules_) {
+        if ((rule.from_zones & from) == 0 || (rule.to_zones & to) == 0) continue;
+        if (!contains(rule.from, question.source) || !contains(rule.to, question.destination)) continue;
+        if (rule.services.empty() ||
+            std::any_of(rule.services.begin(), rule.services.end(),
+                        [&question](const Service& service) { return matches(service, question); })) {
+            return &rule;
+        }
+    }
+    return nullptr;
+}
+
+bool CompiledPolicy::allowed(const Question& question) const noexcept {
+    return std::any_of(allowed_.begin(), allowed_.end(), [&question](const Allowed& one) {
+        return one.network.contains(question.destination) && matches(one.service, question);
+    });
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision, in the order in which it is made. See the header for who calls it.
+#include "dataplane/policy/gate.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "dataplane/contract/heartbeat_condition.h"
+#include "dataplane/policy/compiled_policy.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+bool is_ip(std::uint16_t ether_type) { return ether_type == kEtherIpv4 || ether_type == kEtherIpv6; }
+
+bool matches(const LocalService& service, const Question& question, LocalTarget target, std::uint16_t heartbeat_port) {
+    if (service.zone != question.from || service.ether_type != question.ether_type || service.target != target) {
+        return false;
+    }
+    if (service.protocol != 0 && service.protocol != question.protocol) return false;
+    if (service.target == LocalTarget::kHeartbeat && service.port_from == kHeartbeatPort) {
+        return question.destination_port == heartbeat_port;
+    }
+    return question.destination_port >= service.port_from && question.destination_port <= service.port_to;
+}
+
+}  // namespace
+
+Gate::Gate(const EndpointTable& endpoints, LocalInOptions local_in)
+    : endpoints_{endpoints}, local_in_{std::move(local_in)} {}
+
+Gate::~Gate() { delete policy_.load(std::memory_order_relaxed); }
+
+// The epoch is loaded before policy and readiness: what they say is at least as new as the epoch in the verdict, so a
+// verdict never looks newer than it is.
+Verdict Gate::decide(const Question& question) const noexcept {
+    Verdict verdict;
+    verdict.policy_epoch = policy_epoch();
+    verdict.source_word = endpoints_.word(question.source_endpoint);
+    verdict.destination_word = endpoints_.word(question.destination_endpoint);
+    if (question.from == Zone::kLocal) {
+        verdict.reason = DropReason::kNone;
+    } else if (question.to == Zone::kLocal) {
+        verdict.reason = local_in(question, verdict.source_word.state().isolated);
+    } else {
+        decide_transit(question, verdict);
+    }
+    return verdict;
+}
+
+void Gate::decide_transit(const Question& question, Verdict& verdict) const noexcept {
+    const CompiledPolicy* policy = policy_.load(std::memory_order_acquire);
+    if (policy == nullptr || !ready_.load(std::memory_order_acquire)) {
+        verdict.reason = DropReason::kNotReady;
+        return;
+    }
+    if (!is_ip(question.ether_type)) return;  // rules speak of IP
+
+    const contract::EndpointState source = verdict.source_word.state();
+    const contract::EndpointState destination = verdict.destination_word.state();
+    const bool remediation = question.from == Zone::kLan && policy->allowed(question);
+
+    // Isolation outranks every rule, on both sides.
+    if (destination.isolated) {
+        verdict.reason = DropReason::kIsolatedDestination;
+        return;
+    }
+    if (source.isolated) {
+        verdict.reason = remediation ? DropReason::kNone : DropReason::kIsolatedSource;
+        return;
+    }
+
+    const CompiledPolicy::Rule* rule = policy->match(question);
+    if (rule == nullptr) {
+        verdict.reason = question.from == Zone::kWan ? DropReason::kUnsolicited : DropReason::kDefaultDrop;
+        return;
+    }
+    verdict.rule = rule->id;
+    if (!rule->accept) {
+        verdict.reason = DropReason::kRuleDrop;
+        return;
+    }
+    // A failed condition drops; it never falls through to a later rule.
+    if (!contract::passes(rule->destination, destination)) {
+        verdict.reason = DropReason::kDestinationHeartbeat;
+    } else if (!contract::passes(rule->source, source) && !remediation) {
+        verdict.reason = DropReason::kSourceHeartbeat;
+    } else {
+        verdict.reason = DropReason::kNone;
+    }
+}
+
+LocalTarget Gate::target(const Question& question) const noexcept {
+    if (!is_ip(question.ether_type)) return LocalTarget::kLinkLayer;
+    const auto& bytes = question.destination.bytes;
+    if (question.ether_type == kEtherIpv4) {
+        if (question.destination.ipv4() == INADDR_BROADCAST) return LocalTarget::kBroadcast;
+        if ((bytes[12] & 0xf0U) == 0xe0U) return LocalTarget::kMulticast;  // RFC 5771
+    } else if (bytes[0] == 0xff) {
+        return LocalTarget::kMulticast;  // RFC 4291, 2.7
+    }
+    const auto& virtual_ones = local_in_.heartbeat_addresses;
+    return std::find(virtual_ones.begin(), virtual_ones.end(), question.destination) != virtual_ones.end()
+               ? LocalTarget::kHeartbeat
+               : LocalTarget::kOwn;
+}
+
+DropReason Gate::local_in(const Question& question, bool isolated) const noexcept {
+    const LocalTarget to = target(question);
+    for (const LocalService& service : kLocalIn) {
+        if (!matches(service, question, to, local_in_.heartbeat_port)) continue;
+        switch (service.audience) {
+            case Audience::kAnyone:
+                return DropReason::kNone;
+            case Audience::kPingedWan:
+                return local_in_.wan_ping ? DropReason::kNone : DropReason::kLocalIn;
+            case Audience::kNotIsolated:
+                if (isolated) return DropReason::kIsolatedSource;
+                // Nobody knows yet who is isolated.
+                return ready() ? DropReason::kNone : DropReason::kNotReady;
+            case Audience::kAdministration: {
+                if (isolated) return DropReason::kIsolatedSource;
+                const auto& named = local_in_.administration;
+                const bool may = std::any_of(named.begin(), named.end(), [&question](const Network& network) {
+                    return network.contains(question.source);
+                });
+                return may ? DropReason::kNone : DropReason::kLocalIn;
+            }
+        }
+    }
+    return DropReason::kLocalIn;
+}
+
+Permit Gate::permit([[maybe_unused]] const Verdict& verdict) const noexcept {
+    assert(verdict.passes());
+    return {};
+}
+
+const CompiledPolicy* Gate::swap(const CompiledPolicy* policy) noexcept {
+    const CompiledPolicy* previous = policy_.exchange(policy, std::memory_order_acq_rel);
+    epoch_.fetch_add(1, std::memory_order_release);
+    return previous;
+}
+
+void Gate::set_ready(bool ready) noexcept {
+    ready_.store(ready, std::memory_order_release);
+    epoch_.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace heartgate::dataplane
