@@ -126,21 +126,26 @@ private:
                    FlowRef found[]) const noexcept;
     template <class Key>
     InsertResult insert_into(Family<Key>& family, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
-    // Under the lock:
+    static void fill(FlowRecord& record, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
+    // All of these under the lock.
     template <class Key>
-    contract::DropReason link(Family<Key>& family, std::uint32_t record, const Key& forward, const NewFlow& flow,
+    contract::DropReason link(Family<Key>& family, std::uint32_t index, const NewFlow& flow, const Key& forward,
                               std::uint32_t forward_hash) noexcept;
-    void unlink(std::uint32_t record, bool retire_record) noexcept;
+    contract::DropReason translate(FlowRecord& record) noexcept;
     template <class Key>
-    [[nodiscard]] Retired take_out(Family<Key>& family, std::uint32_t record) noexcept;
+    contract::DropReason make_room(Family<Key>& family, const FlowRecord& record) noexcept;
+    template <class Key>
+    [[nodiscard]] Retired take_out(Family<Key>& family, FlowRecord& record) noexcept;
+    void unlink(std::uint32_t index, bool retire_record) noexcept;
     void retire(Retired retired) noexcept;
     void reclaim(unsigned most) noexcept;
+    void sweep(unsigned most) noexcept;  // takes the lock
     [[nodiscard]] std::uint32_t take_record() noexcept;
-    void give_record(std::uint32_t record) noexcept;
+    void give_record(std::uint32_t index) noexcept;
+    void drop_record(std::uint32_t index) noexcept;
 
     // Milliseconds until the flow ends if it stays silent; 0: now.
     [[nodiscard]] std::uint32_t left_ms(const FlowRecord& record, std::uint32_t now_ms) const noexcept;
-    void sweep(unsigned most) noexcept;
 
     Quiescence& quiescence_;
     FlowTimeouts timeouts_;

@@ -28,6 +28,7 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
     [[nodiscard]] bool full() const noexcept { return tail_ - head_ == kCapacity; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return tail_ - head_; }
     [[nodiscard]] const Retired& front() const noexcept { return ring_[head_ % kCapacity]; }
     void push(const Retired& retired) noexcept { ring_[tail_++ % kCapacity] = retired; }
     void pop() noexcept { ++head_; }

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// How flows come and go; see the header. Ageing is in flow_ageing.cpp, the copy for people in flow_snapshot.cpp.
+#include "dataplane/flow/flow_table.h"
+
+#include <arpa/inet.h>
+#include <rte_malloc.h>
+
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "dataplane/flow/flow_tuple.h"
+#include "dataplane/nat/checksum_delta.h"
+
+namespace heartgate::dataplane {
+
+namespace {
+
+// A removed key holds its slot until a grace period is over.
+std::uint32_t keys_for(std::uint32_t flows) { return 2 * (flows + Retirement::kCapacity); }
+
+FlowRecord* reserve(std::uint32_t count, int socket) {
+    void* memory = rte_malloc_socket("flow_records", std::size_t{count} * sizeof(FlowRecord), 64, socket);
+    if (memory == nullptr) {
+        throw std::runtime_error("flow table: no memory for " + std::to_string(count) +
+                                 " flows; give DPDK more memory (dpdk.memory_mb) or allow fewer flows");
+    }
+    auto* records = static_cast<FlowRecord*>(memory);
+    std::uninitialized_value_construct_n(records, count);
+    return records;
+}
+
+std::uint32_t value_of(std::uint32_t record, Direction direction) {
+    return record << 1U | static_cast<std::uint32_t>(direction);
+}
+
+}  // namespace
+
+void FlowTable::Free::operator()(FlowRecord* records) const noexcept { rte_free(records); }
+
+FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
+    : quiescence_{quiescence},
+      timeouts_{options.timeouts},
+      capacity_{options.ipv4_flows + options.ipv6_flows},
+      records_{reserve(capacity_, options.socket)},
+      timers_(options.workers),
+      ipv4_{.index = {(std::string{options.name} + "_ipv4").c_str(), keys_for(options.ipv4_flows), options.socket},
+            .most = options.ipv4_flows},
+      ipv6_{.index = {(std::string{options.name} + "_ipv6").c_str(), keys_for(options.ipv6_flows), options.socket},
+            .most = options.ipv6_flows},
+      nat_{capacity_, options.nat_ports, hash_} {
+    for (std::uint32_t record = capacity_; record-- > 0;) give_record(record);
+}
+
+FlowTable::~FlowTable() = default;
+
+InsertResult FlowTable::insert(const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept {
+    return flow.question.source.is_ipv4() ? insert_into(ipv4_, flow, worker, now_ms)
+                                          : insert_into(ipv6_, flow, worker, now_ms);
+}
+
+template <class Key>
+InsertResult FlowTable::insert_into(Family<Key>& family, const NewFlow& flow, unsigned worker,
+                                    std::uint32_t now_ms) noexcept {
+    const Key forward = forward_key<Key>(flow.question, flow.vlan);
+    const std::uint32_t forward_hash = hash_(forward);
+    std::uint32_t index = kNoRecord;
+    {
+        const std::scoped_lock guard{lock_};
+        std::uint32_t value = 0;
+        if (family.index.find(forward, forward_hash, value)) {
+            return {.flow = {.record = &records_[value >> 1U], .direction = static_cast<Direction>(value & 1U)}};
+        }
+        index = family.live < family.most ? take_record() : kNoRecord;
+        if (index == kNoRecord) return {.flow = {}, .reason = contract::DropReason::kFlowTableFull};
+        fill(records_[index], flow, worker, now_ms);
+        const contract::DropReason reason = link(family, index, flow, forward, forward_hash);
+        if (reason != contract::DropReason::kNone) return {.flow = {}, .reason = reason};
+    }
+    timers_[worker].add(records_.get(), index, left_ms(records_[index], now_ms), now_ms);
+    return {.flow = {.record = &records_[index]}, .inserted = true};
+}
+
+void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept {
+    constexpr auto kRelaxed = std::memory_order_relaxed;  // adding the keys publishes all of it
+    const Question& question = flow.question;
+    const Decision& decision = flow.decision;
+    record.generation_.store(decision.generation, kRelaxed);
+    record.policy_epoch_.store(decision.verdict.policy_epoch, kRelaxed);
+    record.route_epoch_.store(flow.route_epoch, kRelaxed);
+    record.last_seen_ms_.store(now_ms, kRelaxed);
+    record.lan_mac_.store(decision.lan_mac, kRelaxed);
+    record.endpoint_[0].store(decision.source_endpoint, kRelaxed);
+    record.endpoint_[1].store(decision.destination_endpoint, kRelaxed);
+    record.word_[0].store(decision.verdict.source_word.raw(), kRelaxed);
+    record.word_[1].store(decision.verdict.destination_word.raw(), kRelaxed);
+    record.next_hop_[0].store(flow.next_hop, kRelaxed);
+    record.next_hop_[1].store(flow.reply_next_hop, kRelaxed);
+    record.reason_.store(static_cast<std::uint8_t>(decision.verdict.reason), kRelaxed);
+    record.rule_.store(decision.verdict.rule, kRelaxed);
+    record.traits_ = static_cast<std::uint8_t>((question.source.is_ipv4() ? 0U : FlowRecord::kIpv6) |
+                                               static_cast<unsigned>(question.from) << FlowRecord::kZoneShift |
+                                               static_cast<unsigned>(question.to) << (FlowRecord::kZoneShift + 2U));
+    record.protocol_ = question.protocol;
+    record.state_.store(question.protocol == IPPROTO_TCP ? flow_state::after_tcp(0, Direction::kForward, flow.tcp_flags)
+                                                         : std::uint8_t{0},
+                        kRelaxed);
+    record.source_ = question.source;
+    record.destination_ = question.destination;
+    record.source_port_ = question.source_port;
+    record.destination_port_ = question.destination_port;
+    record.vlan_ = {flow.vlan, flow.reply_vlan};
+    record.mapping_ = kNoMapping;
+    record.created_ms_ = now_ms;
+    record.worker_ = static_cast<std::uint16_t>(worker);
+    record.busy_.store(false, kRelaxed);
+}
+
+// Mapping, reply key, forward key; all of it or nothing. The forward key comes last: whoever finds it may send, and
+// the answer will be known.
+template <class Key>
+contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, const NewFlow& flow, const Key& forward,
+                                     std::uint32_t forward_hash) noexcept {
+    FlowRecord& record = records_[index];
+    contract::DropReason reason = contract::DropReason::kNone;
+    // What Linux sends keeps its port: NAT and Linux use different ones.
+    if (flow.translate && flow.question.from != Zone::kLocal && !record.ipv6()) {
+        reason = translate(record);
+    } else {
+        reason = make_room(family, record);
+    }
+    if (reason != contract::DropReason::kNone) {
+        drop_record(index);
+        return reason;
+    }
+    const Key reply = reply_key<Key>(record);
+    const std::uint32_t reply_hash = hash_(reply);
+    if (!family.index.add(reply, reply_hash, value_of(index, Direction::kReply))) {
+        drop_record(index);
+        return contract::DropReason::kFlowTableFull;
+    }
+    if (!family.index.add(forward, forward_hash, value_of(index, Direction::kForward))) {
+        // Another worker may have found the record by its reply key.
+        retire({.record = index, .reply_slot = family.index.remove(reply, reply_hash), .ipv6 = record.ipv6()});
+        return contract::DropReason::kFlowTableFull;
+    }
+    record.life_.store(FlowRecord::Life::kLive, std::memory_order_release);
+    ++family.live;
+    flows_.store(ipv4_.live + ipv6_.live, std::memory_order_relaxed);
+    return contract::DropReason::kNone;
+}
+
+contract::DropReason FlowTable::translate(FlowRecord& record) noexcept {
+    constexpr unsigned kTries = 16;  // ports whose answer key is taken, by a flow that Linux or somebody outside opened
+    const NatPool::Inside inside{
+        .address = record.source_.ipv4(), .port = htons(record.source_port_), .protocol = record.protocol_};
+    const NatPool::Acquired acquired = nat_.acquire(inside);
+    if (acquired.mapping == NatPool::kNone) return contract::DropReason::kNoNatPort;
+    record.mapping_ = acquired.mapping;
+    mappings_.store(nat_.mappings(), std::memory_order_relaxed);
+    record.traits_ |= FlowRecord::kTranslated;
+    for (unsigned tries = 0; tries < kTries; ++tries) {
+        const NatPool::Outside outside = nat_.outside(acquired.mapping);
+        record.rewrite_address_ = {outside.address, inside.address};
+        record.rewrite_port_ = {outside.port, inside.port};
+        const auto reply = reply_key<FlowKey4>(record);
+        std::uint32_t value = 0;
+        if (!ipv4_.index.find(reply, hash_(reply), value)) {
+            record.address_delta_ = checksum_delta(inside.address, outside.address);
+            const std::uint16_t port_delta = checksum_delta(inside.port, outside.port);
+            // ICMPv4 has no pseudo header.
+            record.transport_delta_ =
+                is_icmp(record.protocol_) ? port_delta : add_deltas(record.address_delta_, port_delta);
+            return contract::DropReason::kNone;
+        }
+        if (acquired.shared || !nat_.renumber(acquired.mapping)) break;
+    }
+    return contract::DropReason::kNoNatPort;
+}
+
+// Without translation the reply key may belong to a flow that came another way before (the same tuple from another
+// VLAN): that one is over. A translated flow's key is nobody else's, though: Linux then has to choose another port.
+template <class Key>
+contract::DropReason FlowTable::make_room(Family<Key>& family, const FlowRecord& record) noexcept {
+    const auto reply = reply_key<Key>(record);
+    std::uint32_t value = 0;
+    if (!family.index.find(reply, hash_(reply), value)) return contract::DropReason::kNone;
+    if (records_[value >> 1U].translated()) return contract::DropReason::kNoNatPort;
+    if (retired_.full()) return contract::DropReason::kFlowTableFull;
+    unlink(value >> 1U, false);
+    return contract::DropReason::kNone;
+}
+
+template <class Key>
+Retired FlowTable::take_out(Family<Key>& family, FlowRecord& record) noexcept {
+    const auto forward = forward_key<Key>(record.question(), record.vlan(Direction::kForward));
+    const auto reply = reply_key<Key>(record);
+    --family.live;
+    return {.forward_slot = family.index.remove(forward, hash_(forward)),
+            .reply_slot = family.index.remove(reply, hash_(reply)),
+            .ipv6 = record.ipv6()};
+}
+
+void FlowTable::unlink(std::uint32_t index, bool retire_record) noexcept {
+    FlowRecord& record = records_[index];
+    Retired retired = record.ipv6() ? take_out(ipv6_, record) : take_out(ipv4_, record);
+    record.life_.store(FlowRecord::Life::kUnlinked, std::memory_order_release);
+    flows_.store(ipv4_.live + ipv6_.live, std::memory_order_relaxed);
+    if (retire_record) retired.record = index;
+    retire(retired);
+}
+
+// Precondition: !retired_.full().
+void FlowTable::retire(Retired retired) noexcept {
+    retired.token = quiescence_.start();
+    retired_.push(retired);
+    retiring_.store(retired_.size(), std::memory_order_relaxed);
+}
+
+void FlowTable::reclaim(unsigned most) noexcept {
+    while (most-- > 0 && !retired_.empty() && quiescence_.passed(retired_.front().token)) {
+        const Retired& retired = retired_.front();
+        if (retired.ipv6) {
+            ipv6_.index.free(retired.forward_slot);
+            ipv6_.index.free(retired.reply_slot);
+        } else {
+            ipv4_.index.free(retired.forward_slot);
+            ipv4_.index.free(retired.reply_slot);
+        }
+        if (retired.record != kNoRecord) drop_record(retired.record);
+        retired_.pop();
+    }
+    retiring_.store(retired_.size(), std::memory_order_relaxed);
+}
+
+// An insert that fails half-way, or that takes over a key, needs room to retire what it leaves.
+std::uint32_t FlowTable::take_record() noexcept {
+    constexpr unsigned kSome = 32;
+    if (free_ == kNoRecord || retired_.full()) reclaim(kSome);
+    if (free_ == kNoRecord || retired_.size() + 2 > Retirement::kCapacity) return kNoRecord;
+    const std::uint32_t index = free_;
+    free_ = records_[index].next_;
+    return index;
+}
+
+void FlowTable::give_record(std::uint32_t index) noexcept {
+    records_[index].life_.store(FlowRecord::Life::kFree, std::memory_order_relaxed);
+    records_[index].next_ = free_;
+    free_ = index;
+}
+
+// No worker can see it: its NAT port and the record itself can be used again.
+void FlowTable::drop_record(std::uint32_t index) noexcept {
+    FlowRecord& record = records_[index];
+    if (record.mapping_ != kNoMapping) nat_.release(record.mapping_);
+    record.mapping_ = kNoMapping;
+    mappings_.store(nat_.mappings(), std::memory_order_relaxed);
+    give_record(index);
+}
+
+bool FlowTable::set_wan_addresses(const std::vector<std::uint32_t>& addresses) {
+    const std::scoped_lock guard{lock_};
+    if (!nat_.set_addresses(addresses)) return false;
+    sweep_left_.store(capacity_, std::memory_order_relaxed);
+    return true;
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two keys of a flow, made from its initiator's tuple: as a packet of each direction arrives at the gateway.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cstring>
+#include <type_traits>
+
+#include "dataplane/flow/flow_key.h"
+#include "dataplane/flow/flow_record.h"
+#include "dataplane/policy/gate.h"
+
+namespace heartgate::dataplane {
+
+inline void set_address(std::uint32_t& field, const IpAddress& address) noexcept { field = address.ipv4(); }
+inline void set_address(std::array<std::uint8_t, 16>& field, const IpAddress& address) noexcept {
+    field = address.bytes;
+}
+[[nodiscard]] constexpr bool is_icmp(std::uint8_t protocol) noexcept {
+    return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
+// `Key` is FlowKey4 or FlowKey6, as the question's addresses are.
+template <class Key>
+[[nodiscard]] Key forward_key(const Question& question, std::uint16_t vlan) noexcept {
+    Key key;
+    set_address(key.source, question.source);
+    set_address(key.destination, question.destination);
+    key.source_port = htons(question.source_port);
+    key.destination_port = is_icmp(question.protocol) ? std::uint16_t{0} : htons(question.destination_port);
+    key.protocol = question.protocol;
+    key.port = static_cast<std::uint8_t>(question.from);
+    key.vlan = vlan;
+    return key;
+}
+
+// The record's translation, if any, is filled in already.
+template <class Key>
+[[nodiscard]] Key reply_key(const FlowRecord& record) noexcept {
+    const Question question = record.question();
+    const Key forward = forward_key<Key>(question, 0);
+    Key key;
+    key.source = forward.destination;
+    key.destination = forward.source;
+    key.source_port = forward.destination_port;
+    key.destination_port = forward.source_port;
+    if constexpr (std::is_same_v<Key, FlowKey4>) {
+        if (record.translated()) {
+            key.destination = record.rewrite_address(Direction::kForward);
+            key.destination_port = record.rewrite_port(Direction::kForward);
+        }
+    }
+    key.protocol = question.protocol;
+    key.port = static_cast<std::uint8_t>(question.to);
+    key.vlan = record.vlan(Direction::kReply);
+    return key;
+}
+
+}  // namespace heartgate::dataplane
