@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/nat/nat_pool.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+using namespace heartgate::dataplane;
+
+namespace {
+
+const std::uint32_t kWan = htonl(0xc6336401);       // 198.51.100.1
+const std::uint32_t kOtherWan = htonl(0xc6336402);  // 198.51.100.2
+
+NatPool::Inside inside(std::uint32_t host, std::uint16_t port, std::uint8_t protocol = IPPROTO_UDP) {
+    return {.address = htonl(0x0a000000U + host), .port = htons(port), .protocol = protocol};
+}
+
+struct Fixture {
+    KeyHash hash;
+    NatPool pool;
+
+    explicit Fixture(NatPortRange range = {}, std::uint32_t capacity = 1000) : pool{capacity, range, hash} {
+        REQUIRE(pool.set_addresses({kWan}));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an inside address and port keeps one outside port while anybody refers to it") {
+    Fixture nat;
+    const auto first = nat.pool.acquire(inside(1, 5000));
+    const auto second = nat.pool.acquire(inside(1, 5000));
+    CHECK_FALSE(first.shared);
+    CHECK(second.shared);
+    CHECK(first.mapping == second.mapping);
+    CHECK(nat.pool.mappings() == 1);
+    CHECK(nat.pool.outside(first.mapping).address == kWan);
+
+    nat.pool.release(first.mapping);
+    CHECK(nat.pool.acquire(inside(1, 5000)).shared);
+    nat.pool.release(first.mapping);
+    nat.pool.release(first.mapping);
+    CHECK(nat.pool.mappings() == 0);
+    CHECK_FALSE(nat.pool.acquire(inside(1, 5000)).shared);
+}
+
+TEST_CASE("every port of the range is given out once per protocol, and none outside of it") {
+    Fixture nat{{.first = 1000, .last = 1129}};
+    for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP}) {
+        std::set<std::uint16_t> ports;
+        for (std::uint32_t host = 0; host < 130; ++host) {
+            const auto acquired = nat.pool.acquire(inside(host, 7, protocol));
+            REQUIRE(acquired.mapping != NatPool::kNone);
+            ports.insert(ntohs(nat.pool.outside(acquired.mapping).port));
+        }
+        CHECK(ports.size() == 130);
+        CHECK(*ports.begin() == 1000);
+        CHECK(*ports.rbegin() == 1129);
+        CHECK(nat.pool.acquire(inside(999, 7, protocol)).mapping == NatPool::kNone);
+    }
+    CHECK(nat.pool.mappings() == 390);
+}
+
+TEST_CASE("ports start at a random place") {
+    std::set<std::uint16_t> ports;
+    for (int round = 0; round < 20; ++round) {
+        Fixture nat;
+        ports.insert(nat.pool.outside(nat.pool.acquire(inside(1, 1)).mapping).port);
+    }
+    CHECK(ports.size() > 10);
+}
+
+TEST_CASE("a host keeps its WAN address over its ports, and hosts spread over the addresses") {
+    Fixture nat;
+    REQUIRE(nat.pool.set_addresses({kWan, kOtherWan}));
+    std::set<std::uint32_t> of_all;
+    for (std::uint32_t host = 0; host < 40; ++host) {
+        std::set<std::uint32_t> of_host;
+        for (std::uint16_t port = 1; port <= 5; ++port) {
+            of_host.insert(nat.pool.outside(nat.pool.acquire(inside(host, port)).mapping).address);
+        }
+        CHECK(of_host.size() == 1);
+        of_all.merge(of_host);
+    }
+    CHECK(of_all == std::set<std::uint32_t>{kWan, kOtherWan});
+}
+
+TEST_CASE("a lost WAN address invalidates its mappings, and its hosts get new ones") {
+    Fixture nat;
+    const auto lost = nat.pool.acquire(inside(1, 5000));
+    REQUIRE(nat.pool.set_addresses({kOtherWan}));
+    CHECK_FALSE(nat.pool.valid(lost.mapping));
+    const auto fresh = nat.pool.acquire(inside(1, 5000));
+    CHECK_FALSE(fresh.shared);
+    CHECK(nat.pool.outside(fresh.mapping).address == kOtherWan);
+    nat.pool.release(lost.mapping);
+    CHECK(nat.pool.acquire(inside(1, 5000)).mapping == fresh.mapping);
+}
+
+TEST_CASE("without a WAN address, with all mappings taken, or with too many addresses, nothing is given") {
+    Fixture nat{{}, 2};
+    REQUIRE(nat.pool.acquire(inside(1, 1)).mapping != NatPool::kNone);
+    REQUIRE(nat.pool.acquire(inside(1, 2)).mapping != NatPool::kNone);
+    CHECK(nat.pool.acquire(inside(1, 3)).mapping == NatPool::kNone);
+    CHECK_FALSE(nat.pool.set_addresses([] {
+        std::vector<std::uint32_t> many;
+        for (std::uint32_t i = 0; i <= NatPool::kMostAddresses; ++i) many.push_back(i);
+        return many;
+    }()));
+    REQUIRE(nat.pool.set_addresses({}));
+    CHECK(nat.pool.acquire(inside(1, 4)).mapping == NatPool::kNone);
+}
+
+TEST_CASE("an empty port range is refused with the range in the message") {
+    const KeyHash hash;
+    CHECK_THROWS_WITH((NatPool{10, {.first = 2000, .last = 1999}, hash}), Catch::Contains("2000-1999"));
+}
+
+TEST_CASE("random acquires and releases agree with a plain map") {
+    Fixture nat{{.first = 1024, .last = 1500}, 400};
+    std::mt19937 random{4787};
+    struct Known {
+        std::uint32_t mapping;
+        unsigned references;
+    };
+    std::map<std::pair<std::uint32_t, std::uint16_t>, Known> model;
+    for (int step = 0; step < 100'000; ++step) {
+        const std::pair<std::uint32_t, std::uint16_t> key{random() % 60, static_cast<std::uint16_t>(random() % 10)};
+        const auto known = model.find(key);
+        if (random() % 2 == 0) {
+            const auto acquired = nat.pool.acquire(inside(key.first, key.second));
+            if (known != model.end()) {
+                REQUIRE(acquired.shared);
+                REQUIRE(acquired.mapping == known->second.mapping);
+                ++known->second.references;
+            } else if (model.size() == 400) {
+                REQUIRE(acquired.mapping == NatPool::kNone);
+            } else {
+                REQUIRE(acquired.mapping != NatPool::kNone);
+                REQUIRE_FALSE(acquired.shared);
+                model[key] = {acquired.mapping, 1};
+            }
+        } else if (known != model.end()) {
+            nat.pool.release(known->second.mapping);
+            if (--known->second.references == 0) model.erase(known);
+        }
+        REQUIRE(nat.pool.mappings() == model.size());
+    }
+    std::set<std::uint16_t> ports;
+    for (const auto& [key, known] : model) ports.insert(nat.pool.outside(known.mapping).port);
+    CHECK(ports.size() == model.size());
+}
