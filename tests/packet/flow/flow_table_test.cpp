@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "tests/packet/flow/flow_fixture.h"
+
+using namespace heartgate::dataplane;
+using namespace heartgate::dataplane::test;
+using heartgate::contract::DropReason;
+
+TEST_CASE("a flow is found by its initiator's tuple and by its answers, and by nothing else") {
+    FlowFixture flows;
+    NewFlow flow = FlowFixture::udp(1, 4000);
+    flow.translate = false;
+    flow.vlan = 10;
+    flow.reply_vlan = 20;
+    const InsertResult made = flows.insert(flow);
+    REQUIRE(made.inserted);
+    CHECK(made.flow.direction == Direction::kForward);
+
+    const FlowKey4 forward{.source = htonl(kInside + 1),
+                           .destination = htonl(kServer),
+                           .source_port = htons(4000),
+                           .destination_port = htons(53),
+                           .protocol = IPPROTO_UDP,
+                           .port = 0,
+                           .vlan = 10};
+    const FlowKey4 reply{.source = htonl(kServer),
+                         .destination = htonl(kInside + 1),
+                         .source_port = htons(53),
+                         .destination_port = htons(4000),
+                         .protocol = IPPROTO_UDP,
+                         .port = 1,
+                         .vlan = 20};
+    CHECK(flows.find(forward).record == made.flow.record);
+    CHECK(flows.find(forward).direction == Direction::kForward);
+    CHECK(flows.find(reply).record == made.flow.record);
+    CHECK(flows.find(reply).direction == Direction::kReply);
+
+    for (const FlowKey4& known : {forward, reply}) {
+        std::array<FlowKey4, 6> others;
+        others.fill(known);
+        others[0].port = 1 - known.port;
+        others[1].vlan = 0;
+        others[2].protocol = IPPROTO_TCP;
+        others[3].source ^= htonl(1);
+        others[4].source_port ^= htons(1);
+        others[5].destination_port ^= htons(1);
+        for (const FlowKey4& other : others) CHECK(flows.find(other).record == nullptr);
+    }
+}
+
+TEST_CASE("an IPv6 flow is found in both directions") {
+    FlowFixture flows;
+    NewFlow flow;
+    flow.question.protocol = IPPROTO_TCP;
+    flow.question.ether_type = kEtherIpv6;
+    flow.question.source.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 1};
+    flow.question.destination.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 2};
+    flow.question.source_port = 1234;
+    flow.question.destination_port = 443;
+    flow.translate = true;  // IPv6 is never translated
+    const InsertResult made = flows.insert(flow);
+    REQUIRE(made.inserted);
+    CHECK_FALSE(made.flow.record->translated());
+    CHECK(flows.find(forward_key<FlowKey6>(flow.question, 0)).record == made.flow.record);
+    const FlowRef reply = flows.find(reply_key<FlowKey6>(*made.flow.record));
+    CHECK(reply.record == made.flow.record);
+    CHECK(reply.direction == Direction::kReply);
+    CHECK(made.flow.record->question().ether_type == kEtherIpv6);
+    flows.pass(300'000);
+    CHECK(flows.table->flows() == 0);
+}
+
+TEST_CASE("a bulk lookup tells hits and misses of a full burst apart") {
+    FlowFixture flows;
+    std::array<FlowKey4, FlowTable::kMostKeys> keys;
+    std::array<const FlowKey4*, FlowTable::kMostKeys> pointers;
+    std::array<std::uint32_t, FlowTable::kMostKeys> hashes;
+    std::array<FlowRef, FlowTable::kMostKeys> found;
+    for (unsigned i = 0; i < keys.size(); ++i) {
+        const NewFlow flow = FlowFixture::udp(i, 1);
+        if (i % 3 == 0) REQUIRE(flows.insert(flow).inserted);
+        keys[i] = forward_key<FlowKey4>(flow.question, 0);
+        pointers[i] = &keys[i];
+    }
+    flows.table->hash(pointers.data(), hashes.data(), FlowTable::kMostKeys);
+    flows.table->lookup(pointers.data(), hashes.data(), FlowTable::kMostKeys, found.data());
+    for (unsigned i = 0; i < keys.size(); ++i) CHECK((found[i].record != nullptr) == (i % 3 == 0));
+    flows.table->lookup(pointers.data(), hashes.data(), 0, found.data());  // an empty burst is no error
+}
+
+TEST_CASE("the record holds what the miss brought") {
+    FlowFixture flows;
+    NewFlow flow = FlowFixture::udp(1, 4000);
+    flow.decision.verdict.rule = 42;
+    flow.decision.verdict.policy_epoch = 6;
+    flow.decision.generation = 9;
+    flow.decision.source_endpoint = 3;
+    flow.decision.destination_endpoint = 4;
+    flow.decision.lan_mac = 0x1234;
+    flow.next_hop = 5;
+    flow.reply_next_hop = 6;
+    flow.route_epoch = 8;
+    const FlowRecord& record = *flows.insert(flow).flow.record;
+    CHECK(record.current(9, 6, 0x1234));
+    CHECK(record.rule() == 42);
+    CHECK(record.endpoint(0) == 3);
+    CHECK(record.endpoint(1) == 4);
+    CHECK(record.next_hop(Direction::kForward) == 5);
+    CHECK(record.next_hop(Direction::kReply) == 6);
+    CHECK(record.route_epoch() == 8);
+    CHECK(record.from(Direction::kForward) == Zone::kLan);
+    CHECK(record.to(Direction::kForward) == Zone::kWan);
+    CHECK(record.from(Direction::kReply) == Zone::kWan);
+    const Question question = record.question();
+    CHECK(question.source == flow.question.source);
+    CHECK(question.destination == flow.question.destination);
+    CHECK(question.source_port == 4000);
+    CHECK(question.destination_port == 53);
+    CHECK(question.source_endpoint == 3);
+}
+
+TEST_CASE("inserting a known tuple returns the record that is there, in the direction it is seen from") {
+    FlowFixture flows;
+    NewFlow flow = FlowFixture::udp(1, 4000);
+    flow.translate = false;
+    const InsertResult first = flows.insert(flow, 0);
+    const InsertResult second = flows.insert(flow, 1);
+    CHECK_FALSE(second.inserted);
+    CHECK(second.reason == DropReason::kNone);
+    CHECK(second.flow.record == first.flow.record);
+
+    NewFlow answer = flow;
+    std::swap(answer.question.source, answer.question.destination);
+    std::swap(answer.question.source_port, answer.question.destination_port);
+    std::swap(answer.question.from, answer.question.to);
+    const InsertResult third = flows.insert(answer, 1);
+    CHECK(third.flow.record == first.flow.record);
+    CHECK(third.flow.direction == Direction::kReply);
+    CHECK(flows.table->flows() == 1);
+}
+
+TEST_CASE("a full table refuses, keeps what it has, and takes flows again when others have ended") {
+    FlowFixture flows{small(8, 8)};
+    for (std::uint16_t port = 1; port <= 8; ++port) REQUIRE(flows.insert(FlowFixture::udp(1, port)).inserted);
+    const InsertResult refused = flows.insert(FlowFixture::udp(1, 9));
+    CHECK(refused.flow.record == nullptr);
+    CHECK(refused.reason == DropReason::kFlowTableFull);
+    CHECK(flows.table->flows() == 8);
+    CHECK(flows.table->nat_mappings() == 8);
+    CHECK(flows.find_forward(FlowFixture::udp(1, 8)).record != nullptr);
+    flows.pass(40'000);
+    CHECK(flows.insert(FlowFixture::udp(1, 9)).inserted);
+}
+
+TEST_CASE("a silent flow ends after its time-out, not before, and traffic keeps it") {
+    FlowFixture flows;
+    const NewFlow flow = FlowFixture::udp(1, 4000);
+    FlowRecord& record = *flows.insert(flow).flow.record;
+    record.advance_state(IPPROTO_UDP, Direction::kReply, 0);  // answered: 120 s
+    flows.pass(100'000);
+    REQUIRE(flows.find_forward(flow).record == &record);
+    CHECK(record.seen(flows.now_ms));
+    flows.pass(119'000);
+    CHECK(flows.find_forward(flow).record == &record);
+    flows.pass(4'000);
+    CHECK(flows.find_forward(flow).record == nullptr);
+    CHECK(flows.find(reply_key<FlowKey4>(record)).record == nullptr);
+    CHECK(flows.table->flows() == 0);
+    CHECK(flows.table->nat_mappings() == 0);
+}
+
+TEST_CASE("a reset shortens an established connection's time-out") {
+    FlowFixture flows;
+    NewFlow flow = FlowFixture::udp(1, 4000);
+    flow.question.protocol = IPPROTO_TCP;
+    flow.tcp_flags = tcp::kSyn;
+    FlowRecord& record = *flows.insert(flow).flow.record;
+    record.advance_state(IPPROTO_TCP, Direction::kReply, tcp::kSyn | tcp::kAck);
+    record.advance_state(IPPROTO_TCP, Direction::kForward, tcp::kAck);
+    flows.pass(3'600'000);
+    REQUIRE(flows.table->flows() == 1);
+    record.seen(flows.now_ms);
+    record.advance_state(IPPROTO_TCP, Direction::kReply, tcp::kRst);
+    flows.pass(280'000);
+    CHECK(flows.table->flows() == 0);
+}
+
+TEST_CASE("expire looks at no more flows than it is allowed to") {
+    FlowFixture flows;
+    for (std::uint16_t port = 1; port <= 100; ++port) REQUIRE(flows.insert(FlowFixture::udp(1, port)).inserted);
+    flows.now_ms += 60'000;
+    flows.table->expire(0, flows.now_ms, 10);
+    CHECK(flows.table->flows() == 90);
+}
+
+TEST_CASE("records, keys and ports are used again only when every worker has let go") {
+    FlowTableOptions options = small(1, 0);
+    options.nat_ports = {.first = 2000, .last = 2000};
+    FlowFixture flows{options};
+    flows.quiescence->online(1);
+    flows.quiescence->quiescent(1);
+    const InsertResult first = flows.insert(FlowFixture::udp(1, 1));
+    REQUIRE(first.inserted);
+    flows.pass(40'000);
+    CHECK(flows.table->flows() == 0);
+    CHECK(flows.find_forward(FlowFixture::udp(1, 1)).record == nullptr);
+    CHECK(flows.table->nat_mappings() == 1);
+    CHECK(flows.insert(FlowFixture::udp(2, 1)).reason == DropReason::kFlowTableFull);
+    CHECK(first.flow.record->question().source == ipv4(kInside + 1));  // worker 1 may still be reading this
+
+    flows.quiescence->quiescent(1);
+    flows.loop();
+    CHECK(flows.table->nat_mappings() == 0);
+    CHECK(flows.insert(FlowFixture::udp(2, 1)).inserted);
+}
+
+TEST_CASE("a tuple that comes back on another VLAN takes the place of the flow it was") {
+    FlowFixture flows;
+    NewFlow flow = FlowFixture::udp(1, 4000);
+    flow.translate = false;
+    flow.vlan = 10;
+    const InsertResult before = flows.insert(flow);
+    NewFlow moved = flow;
+    moved.vlan = 11;
+    const InsertResult after = flows.insert(moved);
+    REQUIRE(after.inserted);
+    CHECK(after.flow.record != before.flow.record);
+    CHECK(flows.find_forward(flow).record == nullptr);
+    CHECK(flows.find(reply_key<FlowKey4>(*after.flow.record)).record == after.flow.record);
+    CHECK(flows.table->flows() == 1);
+    flows.pass(80'000);
+    CHECK(flows.table->flows() == 0);
+    // Both records are back.
+    std::uint16_t port = 0;
+    while (flows.insert(FlowFixture::udp(2, ++port)).inserted) REQUIRE(port <= 2000);
+    CHECK(flows.table->flows() == 1000);
+}
+
+TEST_CASE("a snapshot shows live flows, filtered and limited") {
+    FlowFixture flows;
+    for (std::uint16_t port = 1; port <= 5; ++port) REQUIRE(flows.insert(FlowFixture::udp(1, port)).inserted);
+    NewFlow other = FlowFixture::udp(2, 1);
+    other.question.protocol = IPPROTO_TCP;
+    other.tcp_flags = tcp::kSyn;
+    other.decision.source_endpoint = 77;
+    REQUIRE(flows.insert(other, 1).inserted);
+    flows.now_ms += 5000;
+    const unsigned reader = flows.options.workers;
+    const auto views = [&](const FlowFilter& filter, std::size_t limit = 100) {
+        return flows.table->snapshot(filter, limit, reader, flows.now_ms);
+    };
+    CHECK(views({}).size() == 6);
+    CHECK(views({}, 2).size() == 2);
+    FlowFilter by_address;
+    by_address.address = ipv4(kInside + 1);
+    CHECK(views(by_address).size() == 5);
+    FlowFilter by_endpoint;
+    by_endpoint.endpoint = 77;
+    const auto found = views(by_endpoint);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].question.protocol == IPPROTO_TCP);
+    CHECK(found[0].question.source == other.question.source);
+    CHECK(found[0].translated);
+    CHECK(found[0].nat_address == htonl(kWanAddress));
+    CHECK(found[0].nat_port >= 1024);
+    CHECK(found[0].age_ms == 5000);
+    CHECK(found[0].expires_ms > 230'000);
+    CHECK(found[0].worker == 1);
+    flows.pass(400'000);
+    CHECK(views({}).empty());
+}
+
+TEST_CASE("a table that does not fit into memory says so before anything starts") {
+    start_eal();
+    Quiescence quiescence{1};
+    FlowTableOptions options;
+    options.ipv4_flows = 1U << 26;
+    CHECK_THROWS_WITH((FlowTable{options, quiescence}), Catch::Contains("memory") && Catch::Contains("fewer flows"));
+}
