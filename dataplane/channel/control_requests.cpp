@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/channel/control_requests.h"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "dataplane/channel/flow_message.h"
+#include "dataplane/channel/health_consumer.h"
+#include "dataplane/channel/latency.h"
+#include "dataplane/endpoint/activity.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/policy/compiled_policy.h"
+#include "heartgate/v1/dataplane.pb.h"
+#include "heartgate/v1/policy.pb.h"
+
+namespace heartgate::dataplane {
+namespace {
+
+constexpr std::uint32_t kFlowsByDefault = 1000;
+constexpr std::uint32_t kMostFlows = 100'000;
+
+std::string sha256(const std::string& bytes) {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+    return {digest.begin(), digest.end()};
+}
+
+}  // namespace
+
+ControlRequests::ControlRequests(ControlRequestsDependencies dependencies) : dependencies_{std::move(dependencies)} {}
+
+v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, std::uint64_t connection) {
+    v1::DataplaneReply reply;
+    std::string error;
+    switch (request.request_case()) {
+        case v1::DataplaneRequest::kAttach:
+            error = attach(request.attach(), connection, *reply.mutable_attach());
+            break;
+        case v1::DataplaneRequest::kLoadPolicy:
+            error = load_policy(request.load_policy(), *reply.mutable_load_policy());
+            break;
+        case v1::DataplaneRequest::kStatistics:
+            fill_statistics(*reply.mutable_statistics());
+            break;
+        case v1::DataplaneRequest::kListFlows:
+            error = list_flows(request.list_flows(), *reply.mutable_list_flows());
+            break;
+        case v1::DataplaneRequest::kActivity:
+            activity(request.activity(), *reply.mutable_activity());
+            break;
+        case v1::DataplaneRequest::REQUEST_NOT_SET:
+            error = "the request is empty or unknown to this version; use the same version of both programs";
+            break;
+    }
+    if (!error.empty()) {
+        spdlog::warn("control socket: refused: {}", error);
+        reply.Clear();
+        reply.set_error(error);
+    }
+    return reply;
+}
+
+void ControlRequests::closed(std::uint64_t connection) {
+    if (producer_.closed(connection)) spdlog::warn("heartgated is gone; the verdicts in force stay");
+}
+
+std::string ControlRequests::attach(const v1::AttachRequest& request, std::uint64_t connection,
+                                    v1::AttachReply& reply) {
+    if (request.contract_version() != contract::kContractVersion) {
+        return fmt::format("contract version {}, this dataplane has {}; use the same version of both programs",
+                           request.contract_version(), contract::kContractVersion);
+    }
+    const std::optional<std::uint32_t> incarnation = producer_.attach(connection);
+    if (!incarnation) return "another heartgated is attached; stop it first";
+    dependencies_.health.expect(*incarnation);
+    const std::uint32_t state = dependencies_.memory.state().state.load(std::memory_order_acquire);
+    reply.set_incarnation(*incarnation);
+    reply.set_forwarding(state == static_cast<std::uint32_t>(contract::DataplaneState::kForwarding));
+    reply.set_lan_interface(dependencies_.lan_interface);
+    reply.set_endpoint_capacity(dependencies_.endpoints.capacity());
+    spdlog::info("heartgated is attached, incarnation {}", *incarnation);
+    return {};
+}
+
+std::string ControlRequests::load_policy(const v1::LoadPolicyRequest& request, v1::LoadPolicyReply& reply) {
+    if (request.sha256() != sha256(request.policy())) return "the policy does not have the SHA-256 sum given with it";
+    v1::Policy policy;
+    if (!policy.ParseFromString(request.policy())) return "the policy is not a heartgate.v1.Policy";
+    std::string error = load(policy);
+    reply.set_epoch(dependencies_.gate.policy_epoch());
+    return error;
+}
+
+std::string ControlRequests::load(const v1::Policy& policy) {
+    auto compiled = CompiledPolicy::build(policy);
+    if (!compiled) return compiled.error();
+    const std::size_t rules = (*compiled)->rules();
+    const std::unique_ptr<const CompiledPolicy> old{dependencies_.gate.swap(compiled->release())};
+    dependencies_.quiescence.synchronize();
+    dependencies_.health.policy_loaded();
+    spdlog::info("policy revision {} with {} rules is in force", policy.revision(), rules);
+    return {};
+}
+
+void ControlRequests::fill_statistics(v1::Statistics& reply) const {
+    dependencies_.statistics(reply);
+    reply.mutable_flow_table()->set_flows(dependencies_.flows.flows());
+    reply.mutable_flow_table()->set_capacity(dependencies_.flows.capacity());
+    *reply.mutable_isolation_latency() = latency_message(dependencies_.memory.state());
+    reply.set_generation(dependencies_.endpoints.generation());
+}
+
+std::string ControlRequests::list_flows(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const {
+    const std::uint32_t limit = request.limit() == 0 ? kFlowsByDefault : request.limit();
+    if (limit > kMostFlows) return fmt::format("limit {}; allowed: at most {}", limit, kMostFlows);
+    FlowFilter filter;
+    if (!request.address().empty()) {
+        filter.address = address_from_wire(request.address());
+        if (!filter.address) return fmt::format("address of {} bytes; allowed: 4 or 16", request.address().size());
+    }
+    std::vector<FlowView> flows =
+        dependencies_.flows.snapshot(filter, limit + 1, dependencies_.flow_reader, dependencies_.now_ms());
+    reply.set_truncated(flows.size() > limit);
+    if (flows.size() > limit) flows.resize(limit);
+    for (const FlowView& flow : flows) *reply.add_flows() = flow_message(flow);
+    return {};
+}
+
+void ControlRequests::activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const {
+    const std::uint32_t now = dependencies_.now_ms();
+    for (std::uint32_t endpoint = 1; endpoint < dependencies_.activity.capacity(); ++endpoint) {
+        const std::uint32_t last = dependencies_.activity.last_ms(endpoint);
+        if (last == EndpointActivity::kNever) continue;
+        // A worker may have read its clock after us.
+        const auto age = static_cast<std::int32_t>(now - last);
+        const auto age_ms = static_cast<std::uint32_t>(age > 0 ? age : 0);
+        if (age_ms > request.seen_within_ms()) continue;
+        reply.add_index(endpoint);
+        reply.add_age_ms(age_ms);
+    }
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What heartgated asks through the UNIX socket, answered on the control thread: attach, policy, and the queries.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "dataplane/channel/control_server.h"
+#include "dataplane/channel/producer.h"
+
+namespace heartgate::v1 {
+class AttachReply;
+class AttachRequest;
+class EndpointActivityReply;
+class EndpointActivityRequest;
+class ListFlowsRequest;
+class ListFlowsResponse;
+class LoadPolicyReply;
+class LoadPolicyRequest;
+class Policy;
+class Statistics;
+}  // namespace heartgate::v1
+
+namespace heartgate::dataplane {
+
+class EndpointActivity;
+class EndpointTable;
+class FlowTable;
+class Gate;
+class HealthConsumer;
+class Quiescence;
+class SharedMemory;
+
+struct ControlRequestsDependencies {
+    SharedMemory& memory;
+    HealthConsumer& health;
+    EndpointTable& endpoints;
+    EndpointActivity& activity;
+    FlowTable& flows;
+    Gate& gate;
+    Quiescence& quiescence;
+    unsigned flow_reader = 0;                         // a number of Quiescence that no worker has
+    std::string lan_interface;                        // of the appliance in Linux; empty: none
+    std::function<std::uint32_t()> now_ms;            // the workers' clock
+    std::function<void(v1::Statistics&)> statistics;  // adds ports, workers and drops
+};
+
+class ControlRequests final : public ControlServer::Handler {
+public:
+    explicit ControlRequests(ControlRequestsDependencies dependencies);
+
+    [[nodiscard]] v1::DataplaneReply answer(const v1::DataplaneRequest& request, std::uint64_t connection) override;
+    void closed(std::uint64_t connection) override;
+
+    // Compiles and swaps; returns once no worker uses the old one. Empty, or what is wrong with the policy, in which
+    // case the running one stays in force.
+    [[nodiscard]] std::string load(const v1::Policy& policy);
+
+private:
+    [[nodiscard]] std::string attach(const v1::AttachRequest& request, std::uint64_t connection,
+                                     v1::AttachReply& reply);
+    [[nodiscard]] std::string load_policy(const v1::LoadPolicyRequest& request, v1::LoadPolicyReply& reply);
+    void fill_statistics(v1::Statistics& reply) const;
+    [[nodiscard]] std::string list_flows(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const;
+    void activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const;
+
+    ControlRequestsDependencies dependencies_;
+    Producer producer_;
+};
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/config/config.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+namespace heartgate::dataplane {
+namespace {
+
+constexpr std::string_view kAddress = "an IP address such as 192.0.2.1 or 2001:db8::1";
+constexpr std::string_view kPrefix = "an IP address with its prefix length such as 10.20.0.1/24 or 2001:db8::1/64";
+constexpr std::string_view kMac = "a unicast MAC address such as 02:48:47:00:00:01";
+constexpr std::uint32_t kDay = 86'400;
+
+IpAddress read_ip(const YamlNode& node) {
+    const auto address = parse_ip(node.text(kAddress));
+    if (!address) node.fail(kAddress);
+    return *address;
+}
+
+IpPrefix read_prefix(const YamlNode& node) {
+    const auto prefix = parse_prefix(node.text(kPrefix));
+    if (!prefix) node.fail(kPrefix);
+    return *prefix;
+}
+
+MacAddress read_mac(const YamlNode& node) {
+    const auto mac = parse_mac(node.text(kMac));
+    if (!mac || ((*mac)[0] & 1U) != 0 || *mac == MacAddress{}) node.fail(kMac);
+    return *mac;
+}
+
+Zone read_zone(const YamlNode& node) {
+    const std::string zone = node.text("lan or wan");
+    if (zone != "lan" && zone != "wan") node.fail("lan or wan");
+    return zone == "lan" ? Zone::kLan : Zone::kWan;
+}
+
+bool has_only(const std::string& text, std::string_view extra) {
+    return std::all_of(text.begin(), text.end(), [&](char byte) {
+        return std::isalnum(static_cast<unsigned char>(byte)) != 0 || extra.find(byte) != std::string_view::npos;
+    });
+}
+
+std::string read_path(const YamlNode& node, std::string otherwise) {
+    constexpr std::string_view kAllowed = "an absolute path";
+    std::string path = node.text_or(std::move(otherwise), kAllowed);
+    if (path[0] != '/') node.fail(kAllowed);
+    return path;
+}
+
+DpdkConfig read_dpdk(const YamlNode& node) {
+    node.expect_keys({"file_prefix", "memory_mb", "hugepages", "main_core", "mbufs"});
+    DpdkConfig config;
+    constexpr std::string_view kFilePrefix = "up to 32 letters, digits, '-' and '_'";
+    const YamlNode file_prefix = node.child("file_prefix");
+    config.file_prefix = file_prefix.text_or(config.file_prefix, kFilePrefix);
+    if (config.file_prefix.size() > 32 || !has_only(config.file_prefix, "-_")) file_prefix.fail(kFilePrefix);
+    config.memory_mb = node.child("memory_mb").number_or(config.memory_mb, 32, 1U << 20U);
+    config.hugepages = node.child("hugepages").boolean_or(config.hugepages);
+    config.main_core = node.child("main_core").number_or(config.main_core, 0, 1023);
+    config.mbufs = node.child("mbufs").number_or(config.mbufs, 1024, 1U << 24U);
+    return config;
+}
+
+WorkersConfig read_workers(const YamlNode& node) {
+    node.expect_keys({"cores", "idle", "realtime_priority"});
+    WorkersConfig config;
+    const YamlNode cores = node.child("cores");
+    if (cores.present()) {
+        config.cores.clear();
+        for (const YamlNode& element : cores.elements("a list of CPU numbers such as [1, 2]")) {
+            const auto core = element.number<std::uint16_t>(0, 1023);
+            if (std::find(config.cores.begin(), config.cores.end(), core) != config.cores.end()) {
+                element.complain(fmt::format("CPU {} is given twice; allowed: each once", core));
+            }
+            config.cores.push_back(core);
+        }
+        if (config.cores.empty() || config.cores.size() > 64) cores.fail("1 to 64 CPU numbers such as [1, 2]");
+    }
+    const YamlNode idle = node.child("idle");
+    idle.expect_keys({"empty_polls", "sleep_us"});
+    config.idle.empty_polls = idle.child("empty_polls").number_or(config.idle.empty_polls, 0, 1'000'000);
+    config.idle.sleep_us = idle.child("sleep_us").number_or(config.idle.sleep_us, 1, 1000);
+    const YamlNode priority = node.child("realtime_priority");
+    config.realtime_priority = priority.number_or(config.realtime_priority, 0, 99);
+    if (config.realtime_priority > 0 && config.idle.empty_polls == 0) {
+        priority.complain("a realtime worker that never sleeps starves its CPU; set workers.idle.empty_polls above 0");
+    }
+    return config;
+}
+
+PortConfig read_port(const YamlNode& node) {
+    node.expect_keys({"device", "netns", "mtu", "vlan", "descriptors", "mac", "addresses"});
+    PortConfig config;
+    constexpr std::string_view kDevice =
+        "a DPDK device: a PCI address (0000:01:00.0) or a vdev (net_tap0,iface=lan-port)";
+    const YamlNode device = node.child("device");
+    config.device = device.text(kDevice);
+    if (!has_only(config.device, "-_.,:=/@")) device.fail(kDevice);
+    const std::string name = config.device.substr(0, config.device.find(','));
+    static const std::regex pci{"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]"};
+    if (name.find(':') != std::string::npos && !std::regex_match(name, pci)) device.fail(kDevice);
+    config.netns = node.child("netns").text_or("", "the name of a network namespace, or its absolute path");
+    config.mtu = node.child("mtu").number_or(config.mtu, 1280, 9216);  // RFC 8200, section 5
+    config.vlan = node.child("vlan").number_or(config.vlan, 0, 4094);
+    config.descriptors = node.child("descriptors").number_or(config.descriptors, 64, 16384);
+    if (node.child("mac").present()) config.mac = read_mac(node.child("mac"));
+    for (const YamlNode& element : node.child("addresses").elements("a list of addresses with prefix length")) {
+        config.addresses.push_back(read_prefix(element));
+    }
+    return config;
+}
+
+std::string read_interface(const YamlNode& node, std::string otherwise) {
+    const std::string allowed = fmt::format("an interface name of at most {} characters", IFNAMSIZ - 1);
+    std::string name = node.text_or(std::move(otherwise), allowed);
+    if (name.size() >= IFNAMSIZ || !has_only(name, "-_.")) node.fail(allowed);
+    return name;
+}
+
+KernelConfig read_kernel(const YamlNode& node) {
+    node.expect_keys({"enabled", "lan_interface", "wan_interface"});
+    KernelConfig config;
+    config.enabled = node.child("enabled").boolean_or(config.enabled);
+    config.interfaces[0] = read_interface(node.child("lan_interface"), config.interfaces[0]);
+    config.interfaces[1] = read_interface(node.child("wan_interface"), config.interfaces[1]);
+    if (config.interfaces[0] == config.interfaces[1]) {
+        node.child("wan_interface").fail("another name than lan_interface");
+    }
+    return config;
+}
+
+void read_static(const YamlNode& root, Config& config) {
+    constexpr std::string_view kOnlyWithout =
+        "only used without the kernel, whose routes and neighbours count otherwise; set kernel.enabled: false";
+    const YamlNode routes = root.child("routes");
+    const YamlNode neighbours = root.child("neighbours");
+    if (config.kernel.enabled && routes.present()) routes.complain(kOnlyWithout);
+    if (config.kernel.enabled && neighbours.present()) neighbours.complain(kOnlyWithout);
+    for (const YamlNode& element : routes.elements("a list of routes {to, via, port}")) {
+        element.expect_keys({"to", "via", "port"});
+        StaticRoute route;
+        route.network = read_prefix(element.child("to"));
+        if (route.network != network_of(route.network)) element.child("to").fail("a network, with no host bits set");
+        route.gateway = read_ip(element.child("via"));
+        if (route.gateway.is_ipv4() != route.network.address.is_ipv4()) {
+            element.child("via").fail("an address of the same family as 'to'");
+        }
+        route.zone = read_zone(element.child("port"));
+        config.routes.push_back(route);
+    }
+    for (const YamlNode& element : neighbours.elements("a list of neighbours {address, mac, port}")) {
+        element.expect_keys({"address", "mac", "port"});
+        config.neighbours.push_back({.address = read_ip(element.child("address")),
+                                     .zone = read_zone(element.child("port")),
+                                     .mac = read_mac(element.child("mac"))});
+    }
+}
+
+void read_nat(const YamlNode& node, Config& config) {
+    node.expect_keys({"enabled", "first_port", "last_port"});
+    config.translate = node.child("enabled").boolean_or(config.translate);
+    config.nat_ports.first = node.child("first_port").number_or(config.nat_ports.first, 1024, 65535);
+    config.nat_ports.last = node.child("last_port").number_or(config.nat_ports.last, 1024, 65535);
+    if (config.nat_ports.last < config.nat_ports.first) {
+        node.child("last_port").fail(fmt::format("a number from first_port ({}) to 65535", config.nat_ports.first));
+    }
+}
+
+void read_flows(const YamlNode& node, Config& config) {
+    node.expect_keys({"ipv4_capacity", "ipv6_capacity", "timeouts"});
+    config.ipv4_flows = node.child("ipv4_capacity").number_or(config.ipv4_flows, 1024, 1U << 24U);
+    config.ipv6_flows = node.child("ipv6_capacity").number_or(config.ipv6_flows, 1024, 1U << 24U);
+    const YamlNode timeouts = node.child("timeouts");
+    timeouts.expect_keys({"udp_one_way", "udp", "tcp_transitory", "tcp_established", "icmp", "other"});
+    const auto read = [&](std::string_view name, std::uint32_t& seconds) {
+        seconds = timeouts.child(name).seconds_or(seconds, 1, 10 * kDay);
+    };
+    read("udp_one_way", config.timeouts.udp_one_way);
+    read("udp", config.timeouts.udp);
+    read("tcp_transitory", config.timeouts.tcp_transitory);
+    read("tcp_established", config.timeouts.tcp_established);
+    read("icmp", config.timeouts.icmp);
+    read("other", config.timeouts.other);
+}
+
+}  // namespace
+
+Config parse_config(const std::string& text, const std::string& file_name) {
+    const YamlNode root = YamlNode::parse(text, file_name);
+    root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",
+                      "heartbeat_port", "administration", "nat", "flows", "endpoints", "wan_ping", "control_socket",
+                      "standalone_policy"});
+    Config config;
+    config.dpdk = read_dpdk(root.child("dpdk"));
+    config.workers = read_workers(root.child("workers"));
+    const YamlNode ports = root.child("ports");
+    ports.expect_keys({"lan", "wan"});
+    config.ports = {read_port(ports.child("lan")), read_port(ports.child("wan"))};
+    if (config.ports[0].device == config.ports[1].device) {
+        ports.child("wan").child("device").fail("another device than that of lan");
+    }
+    config.kernel = read_kernel(root.child("kernel"));
+    read_static(root, config);
+    const YamlNode heartbeat = root.child("heartbeat_addresses");
+    for (const YamlNode& element : heartbeat.elements("a list of IP addresses, or [] for none")) {
+        config.heartbeat_addresses.push_back(read_ip(element));
+    }
+    if (!heartbeat.present()) config.heartbeat_addresses = {*parse_ip("192.0.2.1"), *parse_ip("2001:db8::1")};
+    config.heartbeat_port = root.child("heartbeat_port").number_or(config.heartbeat_port, 1, 65535);
+    for (const YamlNode& element : root.child("administration").elements("a list of networks, or [] for none")) {
+        config.administration.push_back(read_prefix(element));
+    }
+    read_nat(root.child("nat"), config);
+    read_flows(root.child("flows"), config);
+    const YamlNode endpoints = root.child("endpoints");
+    endpoints.expect_keys({"capacity"});
+    config.endpoints = endpoints.child("capacity").number_or(config.endpoints, 2, 1U << 22U);
+    config.wan_ping = root.child("wan_ping").boolean_or(config.wan_ping);
+    config.control_socket = read_path(root.child("control_socket"), config.control_socket);
+    if (config.control_socket.size() >= sizeof(sockaddr_un::sun_path)) {
+        root.child("control_socket").fail("a path of at most 107 bytes, as UNIX sockets have");
+    }
+    config.standalone_policy = read_path(root.child("standalone_policy"), "/");
+    if (config.standalone_policy == "/") config.standalone_policy.clear();
+    return config;
+}
+
+Config load_config(const std::string& path) {
+    errno = 0;
+    std::ifstream file{path, std::ios::binary};
+    std::ostringstream text;
+    if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf()))) {
+        throw ConfigError{fmt::format("{}: cannot be read: {}", path, std::strerror(errno != 0 ? errno : EIO))};
+    }
+    return parse_config(text.str(), path);
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of heartgate-dataplane: one YAML file, read whole and checked whole before anything starts.
+// packaging/examples/dataplane.yaml shows every key.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/config/yaml_reader.h"
+#include "dataplane/flow/flow_state.h"
+#include "dataplane/nat/nat_pool.h"
+#include "dataplane/packet/address_text.h"
+#include "dataplane/port/zone.h"
+#include "dataplane/worker/worker.h"
+
+namespace heartgate::dataplane {
+
+struct DpdkConfig {
+    std::string file_prefix = "heartgate";  // names the instance; heartgated has the same
+    std::uint32_t memory_mb = 256;          // reserved at start, never more
+    bool hugepages = true;                  // false: heartgated cannot attach
+    std::uint16_t main_core = 0;
+    std::uint32_t mbufs = 16384;
+};
+
+struct WorkersConfig {
+    std::vector<std::uint16_t> cores{1};
+    IdlePolicy idle;
+    int realtime_priority = 0;  // 0: none; 1-99: SCHED_RR
+};
+
+struct PortConfig {
+    std::string device;  // DPDK device: "0000:01:00.0", "net_tap0,iface=lan-port"
+    std::string netns;   // network namespace in which a vdev's interface lives; empty: our own
+    std::uint16_t mtu = 1500;
+    std::uint16_t vlan = 0;            // 0: untagged
+    std::uint16_t descriptors = 1024;  // of each queue
+    std::optional<MacAddress> mac;     // default: the exception interface's, or the device's own
+    std::vector<IpPrefix> addresses;   // the appliance's; with kernel.enabled those in Linux count as well
+};
+
+struct KernelConfig {
+    bool enabled = true;
+    std::array<std::string, kPorts> interfaces{"hg-lan", "hg-wan"};  // exception interfaces, by Zone
+};
+
+struct StaticRoute {
+    IpPrefix network;
+    Zone zone = Zone::kWan;
+    IpAddress gateway;
+};
+struct StaticNeighbour {
+    IpAddress address;
+    Zone zone = Zone::kWan;
+    MacAddress mac{};
+};
+
+struct Config {
+    DpdkConfig dpdk;
+    WorkersConfig workers;
+    std::array<PortConfig, kPorts> ports;  // by Zone
+    KernelConfig kernel;
+    std::vector<StaticRoute> routes;          // only without the kernel
+    std::vector<StaticNeighbour> neighbours;  // only without the kernel
+    std::vector<IpAddress> heartbeat_addresses;
+    std::uint16_t heartbeat_port = 8347;
+    std::vector<IpPrefix> administration;  // networks on the LAN that may reach SSH; none: nobody
+    bool translate = true;                 // source NAT for IPv4 from LAN to WAN
+    NatPortRange nat_ports;
+    FlowTimeouts timeouts;
+    std::uint32_t ipv4_flows = 1U << 16;
+    std::uint32_t ipv6_flows = 1U << 14;
+    std::uint32_t endpoints = 1U << 16;
+    bool wan_ping = false;
+    std::string control_socket = "/run/heartgate/dataplane.sock";
+    std::string standalone_policy;  // heartgate.v1.Policy as protobuf text: in force at once, without heartgated
+};
+
+// Both throw ConfigError.
+[[nodiscard]] Config parse_config(const std::string& text, const std::string& file_name);
+[[nodiscard]] Config load_config(const std::string& path);
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "dataplane/config/config.h"
+
+using namespace heartgate::dataplane;
+
+namespace {
+
+const std::string kPorts2 = "ports: {lan: {device: net_ring0}, wan: {device: net_ring1}}\n";
+
+std::string error_of(const std::string& text) {
+    try {
+        (void)parse_config(text, "dataplane.yaml");
+    } catch (const ConfigError& problem) {
+        return problem.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("two ports are a whole configuration") {
+    const Config config = parse_config(kPorts2, "dataplane.yaml");
+    CHECK(config.dpdk.file_prefix == "heartgate");
+    CHECK(config.workers.cores == std::vector<std::uint16_t>{1});
+    CHECK(config.ports[0].device == "net_ring0");
+    CHECK(config.kernel.interfaces[1] == "hg-wan");
+    CHECK(config.control_socket == "/run/heartgate/dataplane.sock");
+    CHECK(config.heartbeat_addresses == std::vector<IpAddress>{*parse_ip("192.0.2.1"), *parse_ip("2001:db8::1")});
+    CHECK(config.translate);
+}
+
+TEST_CASE("every key arrives") {
+    const Config config = parse_config(R"(
+dpdk: {file_prefix: hg-2, memory_mb: 512, hugepages: false, main_core: 3, mbufs: 4096}
+workers: {cores: [4, 5], idle: {empty_polls: 10, sleep_us: 30}, realtime_priority: 2}
+ports:
+  lan: {device: "net_tap0,iface=lan-port", netns: switch, mtu: 1400, vlan: 7, descriptors: 512,
+        mac: "02:00:00:00:00:09", addresses: [10.20.0.1/24, "fd00::1/64"]}
+  wan: {device: "0000:01:00.1"}
+kernel: {enabled: false}
+routes: [{to: 0.0.0.0/0, via: 198.18.0.1, port: wan}]
+neighbours: [{address: 198.18.0.1, mac: "02:00:00:00:00:01", port: wan}]
+heartbeat_addresses: []
+heartbeat_port: 9000
+administration: [10.20.0.0/24]
+nat: {enabled: false, first_port: 2000, last_port: 3000}
+flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, timeouts: {udp: 3m, tcp_established: 2h, icmp: 5}}
+endpoints: {capacity: 100}
+wan_ping: true
+control_socket: /tmp/x.sock
+standalone_policy: /tmp/policy.txt
+)",
+                                       "dataplane.yaml");
+    CHECK(config.dpdk.file_prefix == "hg-2");
+    CHECK(config.dpdk.memory_mb == 512);
+    CHECK_FALSE(config.dpdk.hugepages);
+    CHECK(config.dpdk.main_core == 3);
+    CHECK(config.dpdk.mbufs == 4096);
+    CHECK(config.workers.cores == std::vector<std::uint16_t>{4, 5});
+    CHECK(config.workers.idle.empty_polls == 10);
+    CHECK(config.workers.idle.sleep_us == 30);
+    CHECK(config.workers.realtime_priority == 2);
+    CHECK(config.ports[0].netns == "switch");
+    CHECK(config.ports[0].mtu == 1400);
+    CHECK(config.ports[0].vlan == 7);
+    CHECK(config.ports[0].descriptors == 512);
+    CHECK(config.ports[0].mac == parse_mac("02:00:00:00:00:09"));
+    CHECK(config.ports[0].addresses.size() == 2);
+    CHECK(config.ports[1].device == "0000:01:00.1");
+    CHECK_FALSE(config.kernel.enabled);
+    REQUIRE(config.routes.size() == 1);
+    CHECK(to_text(config.routes[0].gateway) == "198.18.0.1");
+    REQUIRE(config.neighbours.size() == 1);
+    CHECK(config.neighbours[0].zone == Zone::kWan);
+    CHECK(config.heartbeat_addresses.empty());
+    CHECK(config.heartbeat_port == 9000);
+    CHECK(config.administration.size() == 1);
+    CHECK_FALSE(config.translate);
+    CHECK(config.nat_ports.first == 2000);
+    CHECK(config.nat_ports.last == 3000);
+    CHECK(config.ipv4_flows == 2048);
+    CHECK(config.ipv6_flows == 1024);
+    CHECK(config.timeouts.udp == 180);
+    CHECK(config.timeouts.tcp_established == 7200);
+    CHECK(config.timeouts.icmp == 5);
+    CHECK(config.endpoints == 100);
+    CHECK(config.wan_ping);
+    CHECK(config.control_socket == "/tmp/x.sock");
+    CHECK(config.standalone_policy == "/tmp/policy.txt");
+}
+
+TEST_CASE("a mistake is named by file, line, key, what was found and what is allowed") {
+    struct Case {
+        std::string text;
+        std::string error;
+    };
+    const std::vector<Case> cases{
+        {"ports: {lan: {device: a}, wan: {device: b}}\nprots: 1\n",
+         "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, kernel, routes, neighbours, "
+         "heartbeat_addresses, heartbeat_port, administration, nat, flows, endpoints, wan_ping, control_socket, "
+         "standalone_policy"},
+        {"",
+         "dataplane.yaml:1: ports.lan.device: found nothing; allowed: a DPDK device: a PCI address (0000:01:00.0) "
+         "or a vdev (net_tap0,iface=lan-port)"},
+        {"ports: [1]", "dataplane.yaml:1: ports: found a list; allowed: a mapping with the keys lan, wan"},
+        {"ports: {lan: {device: \"01:00.0\"}, wan: {device: b}}",
+         "dataplane.yaml:1: ports.lan.device: found '01:00.0'; allowed: a DPDK device: a PCI address (0000:01:00.0) or "
+         "a vdev (net_tap0,iface=lan-port)"},
+        {"ports: {lan: {device: a}, wan: {device: a}}",
+         "dataplane.yaml:1: ports.wan.device: found 'a'; allowed: another device than that of lan"},
+        {kPorts2 + "dpdk:\n  memory_mb: lots\n",
+         "dataplane.yaml:3: dpdk.memory_mb: found 'lots'; allowed: a number from 32 to 1048576"},
+        {kPorts2 + "dpdk:\n  file_prefix: ../x\n",
+         "dataplane.yaml:3: dpdk.file_prefix: found '../x'; allowed: up to 32 letters, digits, '-' and '_'"},
+        {kPorts2 + "dpdk: {hugepages: maybe}",
+         "dataplane.yaml:2: dpdk.hugepages: found 'maybe'; allowed: true or false"},
+        {kPorts2 + "workers: {cores: []}",
+         "dataplane.yaml:2: workers.cores: found a list; allowed: 1 to 64 CPU numbers such as [1, 2]"},
+        {kPorts2 + "workers: {cores: [1, 1]}",
+         "dataplane.yaml:2: workers.cores[1]: CPU 1 is given twice; allowed: each once"},
+        {kPorts2 + "workers: {idle: {empty_polls: 0}, realtime_priority: 1}",
+         "dataplane.yaml:2: workers.realtime_priority: a realtime worker that never sleeps starves its CPU; set "
+         "workers.idle.empty_polls above 0"},
+        {"ports: {lan: {device: a, mtu: 1000}, wan: {device: b}}",
+         "dataplane.yaml:1: ports.lan.mtu: found '1000'; allowed: a number from 1280 to 9216"},
+        {"ports: {lan: {device: a, mac: \"01:00:00:00:00:00\"}, wan: {device: b}}",
+         "dataplane.yaml:1: ports.lan.mac: found '01:00:00:00:00:00'; allowed: a unicast MAC address such as "
+         "02:48:47:00:00:01"},
+        {"ports: {lan: {device: a, addresses: [10.0.0.1]}, wan: {device: b}}",
+         "dataplane.yaml:1: ports.lan.addresses[0]: found '10.0.0.1'; allowed: an IP address with its prefix length "
+         "such as 10.20.0.1/24 or 2001:db8::1/64"},
+        {kPorts2 + "kernel: {lan_interface: abcdefghijklmnop}",
+         "dataplane.yaml:2: kernel.lan_interface: found 'abcdefghijklmnop'; allowed: an interface name of at most 15 "
+         "characters"},
+        {kPorts2 + "kernel: {wan_interface: hg-lan}",
+         "dataplane.yaml:2: kernel.wan_interface: found 'hg-lan'; allowed: another name than lan_interface"},
+        {kPorts2 + "routes: []",
+         "dataplane.yaml:2: routes: only used without the kernel, whose routes and neighbours count otherwise; set "
+         "kernel.enabled: false"},
+        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.1/8, via: 10.0.0.1, port: lan}]",
+         "dataplane.yaml:3: routes[0].to: found '10.0.0.1/8'; allowed: a network, with no host bits set"},
+        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.0/8, via: \"::1\", port: lan}]",
+         "dataplane.yaml:3: routes[0].via: found '::1'; allowed: an address of the same family as 'to'"},
+        {kPorts2 + "kernel: {enabled: false}\nneighbours: [{address: 10.0.0.1, mac: \"02:00:00:00:00:01\", port: dmz}]",
+         "dataplane.yaml:3: neighbours[0].port: found 'dmz'; allowed: lan or wan"},
+        {kPorts2 + "heartbeat_addresses: [host]",
+         "dataplane.yaml:2: heartbeat_addresses[0]: found 'host'; allowed: an IP address such as 192.0.2.1 or "
+         "2001:db8::1"},
+        {kPorts2 + "nat: {first_port: 3000, last_port: 2000}",
+         "dataplane.yaml:2: nat.last_port: found '2000'; allowed: a number from first_port (3000) to 65535"},
+        {kPorts2 + "flows: {timeouts: {udp: 5d}}",
+         "dataplane.yaml:2: flows.timeouts.udp: found '5d'; allowed: a duration such as 30s, 10m or 2h, from 1s to "
+         "864000s"},
+        {kPorts2 + "control_socket: run.sock",
+         "dataplane.yaml:2: control_socket: found 'run.sock'; allowed: an absolute path"},
+        {kPorts2 + "wan_ping: true\nwan_ping: false\n", "dataplane.yaml:3: wan_ping: given twice; allowed: once"},
+        {kPorts2 + "nat: {", "dataplane.yaml:2: not valid YAML: end of map flow not found"},
+        {kPorts2 + "wan_ping: \"\\e[31mred\"", "dataplane.yaml:2: wan_ping: found '?[31mred'; allowed: true or false"},
+    };
+    for (const Case& wrong : cases) {
+        INFO(wrong.text);
+        CHECK(error_of(wrong.text) == wrong.error);
+    }
+}
+
+TEST_CASE("a file that is not there is named") {
+    CHECK_THROWS_WITH(load_config("/nonexistent/dataplane.yaml"),
+                      "/nonexistent/dataplane.yaml: cannot be read: No such file or directory");
+}
