@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <string_view>
+#include <string>
 
 #include "dataplane/packet/address.h"
 
@@ -20,7 +20,7 @@ public:
         low_ = word(address, 8) & low_mask_;
     }
     // "192.0.2.0/24", "2001:db8::/32", or a single address. Nothing if the text is none.
-    [[nodiscard]] static std::optional<Network> parse(std::string_view text);
+    [[nodiscard]] static std::optional<Network> parse(const std::string& text);
 
     // An IPv4 block contains no IPv6 address, and ::/0 no IPv4 address.
     [[nodiscard]] bool contains(const IpAddress& address) const noexcept {

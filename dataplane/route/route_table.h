@@ -66,7 +66,7 @@ public:
     // Readers: any worker between two quiescent points.
     [[nodiscard]] RouteResult lookup(const IpAddress& destination) const noexcept;
     // The appliance's own address on `zone`, source of ICMP errors (RFC 1812 4.3.2.4): one inside an on-link network of
-    // the zone if there is one (not a heartbeat address), not link-local; all zero bytes if it has none.
+    // the zone (a heartbeat address is in none), not link-local; all zero bytes if it has none.
     [[nodiscard]] IpAddress own_address(Zone zone, bool ipv6) const noexcept;
     // What to write in front of a packet. Valid for an index that was looked up under the current epoch.
     [[nodiscard]] const NextHop& next_hop(std::uint16_t index) const noexcept { return next_hops_[index]; }
