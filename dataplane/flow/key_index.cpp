@@ -78,7 +78,7 @@ bool KeyIndex<Key>::find(const Key& key, std::uint32_t hash, std::uint32_t& valu
 
 template <class Key>
 bool KeyIndex<Key>::add(const Key& key, std::uint32_t hash, std::uint32_t value) noexcept {
-    return rte_hash_add_key_with_hash_data(table_, &key, hash, reinterpret_cast<void*>(std::uintptr_t{value})) == 0;
+    return rte_hash_add_key_with_hash_data(table_, &key, hash, std::bit_cast<void*>(std::uintptr_t{value})) == 0;
 }
 
 template <class Key>

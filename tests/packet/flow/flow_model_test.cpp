@@ -18,7 +18,9 @@ struct Tuple {
     std::uint16_t port;
     std::uint32_t server;
     bool translate;
-    auto operator<=>(const Tuple&) const = default;
+    friend bool operator<(const Tuple& a, const Tuple& b) {
+        return std::tie(a.host, a.port, a.server, a.translate) < std::tie(b.host, b.port, b.server, b.translate);
+    }
 
     [[nodiscard]] NewFlow flow() const {
         NewFlow made = FlowFixture::udp(host, port, kServer + server);

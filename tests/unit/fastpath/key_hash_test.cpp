@@ -13,7 +13,8 @@ namespace {
 
 KeyHash::Secret secret(std::uint8_t seed) {
     KeyHash::Secret made;
-    for (std::size_t i = 0; i < made.size(); ++i) made[i] = static_cast<std::uint8_t>(seed * 31U + i * 73U + (i * i));
+    for (std::size_t i = 0; i < made.size(); ++i)
+        made[i] = static_cast<std::uint8_t>(std::size_t{seed} * 31 + i * 73 + i * i);
     return made;
 }
 
