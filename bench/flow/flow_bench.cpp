@@ -35,6 +35,7 @@ bool start_eal(bool huge) {
         words.insert(words.end(), {"--no-huge", "-m", "1024"});
     }
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
     return rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0;
 }
@@ -60,6 +61,7 @@ struct Bench {
 
     explicit Bench(std::uint32_t count) : flows{count}, table{options(count), quiescence} {
         std::vector<std::uint32_t> addresses;
+        addresses.reserve(kWanAddresses);
         for (std::uint32_t i = 0; i < kWanAddresses; ++i) addresses.push_back(htonl(0xc6336401 + i));
         table.set_wan_addresses(addresses);
     }

@@ -23,6 +23,7 @@ inline void start_eal() {
         std::vector<std::string> words{"flow_test",   "--no-huge",      "-m", "256", "--no-pci",
                                        "--no-shconf", "--no-telemetry", "-l", "0",   "--log-level=error"};
         std::vector<char*> arguments;
+        arguments.reserve(words.size());
         for (std::string& word : words) arguments.push_back(word.data());
         return rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) >= 0;
     }();
