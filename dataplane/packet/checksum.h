@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Internet checksum (RFC 1071). Incremental updates (RFC 1624) are in nat/checksum_delta.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/packet/bytes.h"
+
+namespace heartgate::dataplane {
+
+// The one's complement sum of bytes as they stand in memory, not yet folded; add several by adding.
+[[nodiscard]] inline std::uint64_t checksum_sum(std::span<const std::uint8_t> bytes) noexcept {
+    std::uint64_t sum = 0;
+    std::size_t at = 0;
+    for (; at + 4 <= bytes.size(); at += 4) sum += load_raw<std::uint32_t>(bytes.data() + at);
+    if (at + 2 <= bytes.size()) {
+        sum += load_raw<std::uint16_t>(bytes.data() + at);
+        at += 2;
+    }
+    if (at < bytes.size()) sum += bytes[at];  // padded with a zero byte on the right
+    return sum;
+}
+
+[[nodiscard]] constexpr std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
+    sum = (sum & 0xffffffffU) + (sum >> 32U);
+    sum = (sum & 0xffffU) + (sum >> 16U);
+    sum = (sum & 0xffffU) + (sum >> 16U);
+    return static_cast<std::uint16_t>((sum & 0xffffU) + (sum >> 16U));
+}
+
+// As it is stored in a header, network order; 0 over a header that holds its right checksum.
+[[nodiscard]] inline std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) noexcept {
+    return static_cast<std::uint16_t>(~checksum_fold(checksum_sum(bytes)));
+}
+
+// What a decrement of TTL adds to the IPv4 header's checksum, in the manner of nat/checksum_delta.h: TTL is the low
+// byte of its 16-bit word in memory, so that ~m + (m - 1) is the same for every m.
+inline constexpr std::uint16_t kTtlDelta = 0xfffe;
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes, offsets and numbers of the headers that are read and written, by their specifications.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace heartgate::dataplane {
+
+namespace ethernet {  // IEEE 802.3, 802.1Q
+inline constexpr std::size_t kLength = 14;
+inline constexpr std::size_t kTagLength = 4;
+inline constexpr std::size_t kSource = 6;
+inline constexpr std::size_t kType = 12;
+inline constexpr std::uint16_t kIpv4 = 0x0800;
+inline constexpr std::uint16_t kArp = 0x0806;
+inline constexpr std::uint16_t kIpv6 = 0x86dd;
+inline constexpr std::uint16_t kVlan = 0x8100;
+inline constexpr std::uint16_t kServiceVlan = 0x88a8;
+inline constexpr std::uint16_t kVlanIdMask = 0x0fff;
+}  // namespace ethernet
+
+namespace arp {  // RFC 826
+inline constexpr std::size_t kLength = 28;
+}
+
+namespace ipv4 {  // RFC 791
+inline constexpr std::size_t kLength = 20;
+inline constexpr std::size_t kTotalLength = 2;
+inline constexpr std::size_t kIdentification = 4;
+inline constexpr std::size_t kFragment = 6;
+inline constexpr std::size_t kTtl = 8;
+inline constexpr std::size_t kProtocol = 9;
+inline constexpr std::size_t kChecksum = 10;
+inline constexpr std::size_t kSource = 12;
+inline constexpr std::size_t kDestination = 16;
+inline constexpr std::uint16_t kDontFragment = 0x4000;
+inline constexpr std::uint16_t kFragmentMask = 0x3fff;  // more fragments, offset
+inline constexpr std::uint8_t kOptionEnd = 0;
+inline constexpr std::uint8_t kOptionNop = 1;
+inline constexpr std::uint8_t kOptionLooseRoute = 131;
+inline constexpr std::uint8_t kOptionStrictRoute = 137;
+}  // namespace ipv4
+
+namespace ipv6 {  // RFC 8200
+inline constexpr std::size_t kLength = 40;
+inline constexpr std::size_t kPayloadLength = 4;
+inline constexpr std::size_t kNextHeader = 6;
+inline constexpr std::size_t kHopLimit = 7;
+inline constexpr std::size_t kSource = 8;
+inline constexpr std::size_t kDestination = 24;
+}  // namespace ipv6
+
+namespace tcp_header {  // RFC 9293
+inline constexpr std::size_t kLength = 20;
+inline constexpr std::size_t kDataOffset = 12;
+inline constexpr std::size_t kFlags = 13;
+inline constexpr std::size_t kChecksum = 16;
+}  // namespace tcp_header
+
+namespace udp_header {  // RFC 768
+inline constexpr std::size_t kLength = 8;
+inline constexpr std::size_t kLengthField = 4;
+inline constexpr std::size_t kChecksum = 6;
+}  // namespace udp_header
+
+namespace icmp {  // RFC 792, RFC 4443
+inline constexpr std::size_t kLength = 8;
+inline constexpr std::size_t kCode = 1;
+inline constexpr std::size_t kChecksum = 2;
+inline constexpr std::size_t kIdentifier = 4;
+inline constexpr std::uint8_t kEchoReply = 0;
+inline constexpr std::uint8_t kUnreachable = 3;
+inline constexpr std::uint8_t kFragmentationNeeded = 4;  // code
+inline constexpr std::uint8_t kEchoRequest = 8;
+inline constexpr std::uint8_t kTimeExceeded = 11;
+inline constexpr std::uint8_t kV6TooBig = 2;
+inline constexpr std::uint8_t kV6TimeExceeded = 3;
+inline constexpr std::uint8_t kV6EchoRequest = 128;
+inline constexpr std::uint8_t kV6EchoReply = 129;
+inline constexpr std::uint8_t kRouterSolicitation = 133;
+inline constexpr std::uint8_t kRedirect = 137;
+}  // namespace icmp
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parse stage finds out about a packet and every later stage works with: one cache line, on the worker.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/contract/drop_reason.h"
+#include "dataplane/flow/flow_key.h"
+
+namespace heartgate::dataplane {
+
+struct alignas(64) PacketMeta {
+    FlowKey4 key;                  // IPv4 with a flow key; IPv6 keys are kept apart, being three times as large
+    std::uint64_t source_mac = 0;  // as flow_record.h packs it
+    std::uint32_t frame_length = 0;
+    std::uint16_t network = 0;    // offset of the IP header (or of ARP)
+    std::uint16_t transport = 0;  // offset of TCP, UDP, ICMP
+    std::uint16_t ip_length = 0;  // bytes from the IP header to the end; what follows is padding
+    std::uint16_t ether_type = 0;
+    std::uint16_t source_port = 0;       // host order; ICMP echo: identifier, other ICMP: 0
+    std::uint16_t destination_port = 0;  // host order; ICMP: type
+    std::uint16_t vlan = 0;
+    std::uint8_t protocol = 0;  // upper layer, after IPv6 extension headers
+    std::uint8_t hop_limit = 0;
+    std::uint8_t tcp_flags = 0;
+    contract::DropReason reason = contract::DropReason::kNone;
+
+    bool has_key : 1 = false;              // TCP, UDP or ICMP echo
+    bool group_frame : 1 = false;          // layer 2 broadcast or multicast
+    bool group_destination : 1 = false;    // IP broadcast or multicast
+    bool neighbour_discovery : 1 = false;  // RFC 4861, with hop limit 255
+    bool dont_fragment : 1 = false;        // IPv4 DF; always for IPv6
+
+    [[nodiscard]] bool is_ipv6() const noexcept { return ether_type == 0x86dd; }
+    [[nodiscard]] bool is_ip() const noexcept { return ether_type == 0x86dd || ether_type == 0x0800; }
+};
+static_assert(sizeof(PacketMeta) == 64);
+
+}  // namespace heartgate::dataplane
