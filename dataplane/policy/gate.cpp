@@ -59,6 +59,10 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
         return;
     }
     if (!is_ip(question.ether_type)) return;  // rules speak of IP
+    if (question.source_spoofed) {
+        verdict.reason = DropReason::kSpoofedAddress;
+        return;
+    }
 
     const contract::EndpointState source = verdict.source_word.state();
     const contract::EndpointState destination = verdict.destination_word.state();
@@ -113,9 +117,11 @@ DropReason Gate::local_in(const Question& question, bool isolated) const noexcep
     const LocalTarget to = target(question);
     for (const LocalService& service : kLocalIn) {
         if (!matches(service, question, to, local_in_.heartbeat_port)) continue;
+        if (service.audience == Audience::kAnyone) return DropReason::kNone;
+        if (question.source_spoofed) return DropReason::kSpoofedAddress;
         switch (service.audience) {
             case Audience::kAnyone:
-                return DropReason::kNone;
+                break;
             case Audience::kPingedWan:
                 return local_in_.wan_ping ? DropReason::kNone : DropReason::kLocalIn;
             case Audience::kNotIsolated:

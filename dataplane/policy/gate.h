@@ -29,6 +29,7 @@ struct Question {
     std::uint16_t destination_port = 0;  // host order; ICMP and ICMPv6: type of the first packet
     std::uint32_t source_endpoint = 0;   // index, 0: none
     std::uint32_t destination_endpoint = 0;
+    bool source_spoofed = false;  // the binding table says so: only what anyone may reach, nothing in transit
 };
 
 // Proof that the gate let a packet pass. Nobody else can make one; the tx stage and the kernel path take nothing else.
