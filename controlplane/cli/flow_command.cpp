@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// hgctl flow list
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "controlplane/cli/commands.h"
+#include "controlplane/cli/format.h"
+#include "heartgate/v1/statistics.grpc.pb.h"
+
+namespace heartgate::control::cli {
+namespace {
+
+struct Arguments {
+    std::uint32_t limit = 1000;
+    std::string address;
+};
+
+void print_flows(const Context& context, const v1::ListFlowsResponse& reply) {
+    Table table(
+        {"PROTOCOL", "SOURCE", "DESTINATION", "TRANSLATED TO", "STATE", "RULE", "TRAFFIC", "IDLE", "EXPIRES IN"});
+    for (const v1::Flow& flow : reply.flows()) {
+        table.add(
+            {protocol_text(flow.protocol()), socket_text(flow.source(), flow.source_port()),
+             socket_text(flow.destination(), flow.destination_port()),
+             flow.translated_source().empty() ? "-" : socket_text(flow.translated_source(), flow.translated_port()),
+             flow.state(), fmt::format("{}", flow.rule()),
+             flow.dropping() ? Cell("dropped", Style::kRed) : Cell("passes", Style::kGreen),
+             duration_text(flow.idle_s()), duration_text(flow.expires_in_s())});
+    }
+    table.print(context.out, context.colours);
+    if (reply.truncated()) context.err << "hgctl: there are more flows; raise --limit or narrow with --address\n";
+}
+
+int list(const Context& context, const Arguments& arguments) {
+    v1::ListFlowsRequest request;
+    request.set_limit(arguments.limit);
+    if (!arguments.address.empty()) {
+        const auto bytes = address_bytes(arguments.address);
+        if (!bytes) {
+            context.err << "hgctl: --address: " << bytes.error().message << "\n";
+            return kUsage;
+        }
+        request.set_address(*bytes);
+    }
+    const auto stub = v1::StatisticsService::NewStub(context.channel());
+    return call(context, "flow list", &v1::StatisticsService::Stub::ListFlows, *stub, request,
+                [&](const v1::ListFlowsResponse& reply) -> int {
+                    if (!context.json) print_flows(context, reply);
+                    return kOk;
+                });
+}
+
+}  // namespace
+
+void add_flow_commands(CLI::App& app, Context& context) {
+    CLI::App* noun =
+        app.add_subcommand("flow", "connections through the gateway")->fallthrough()->require_subcommand(1);
+    noun->footer("Example: hgctl flow list --address 10.10.0.20");
+    CLI::App* verb = noun->add_subcommand("list", "flows with their verdict")->fallthrough();
+    verb->footer("Example: hgctl flow list --limit 20");
+    const auto arguments = std::make_shared<Arguments>();
+    verb->add_option("--limit", arguments->limit, "at most so many")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    verb->add_option("--address", arguments->address, "only flows from or to this address");
+    verb->callback(
+        [&context, arguments] { context.command = [&context, arguments] { return list(context, *arguments); }; });
+}
+
+}  // namespace heartgate::control::cli

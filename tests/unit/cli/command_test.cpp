@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// hgctl's commands against real gRPC services on a UNIX socket, whose answers the test decides.
+#include <google/protobuf/util/json_util.h>
+#include <grpcpp/grpcpp.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "controlplane/cli/commands.h"
+#include "heartgate/v1/administration.grpc.pb.h"
+#include "heartgate/v1/endpoint.grpc.pb.h"
+#include "heartgate/v1/event.grpc.pb.h"
+#include "heartgate/v1/policy.grpc.pb.h"
+#include "heartgate/v1/statistics.grpc.pb.h"
+#include "tests/unit/pki/temporary_directory.h"
+
+using namespace heartgate;                // NOLINT(google-build-using-namespace)
+using namespace heartgate::control::cli;  // NOLINT(google-build-using-namespace)
+using Catch::Contains;
+
+namespace {
+
+v1::Endpoint sick_endpoint() {
+    v1::Endpoint endpoint;
+    endpoint.set_id("0b4f2f4e-4d5a-4c39-9a53-0c2a1f0e8d11");
+    endpoint.set_host("DESKTOP-SJAJN20");
+    endpoint.set_user("anna\x1b[31m");
+    endpoint.set_colour(v1::YELLOW);
+    endpoint.set_presence(v1::CONNECTED);
+    endpoint.set_cut_off(true);
+    v1::Reason* reason = endpoint.add_reasons();
+    reason->set_code(v1::MALWARE_DETECTED);
+    reason->set_finding("Eicar-Test-Signature");
+    reason->set_path("/home/anna/eicar.com");
+    v1::Binding* binding = endpoint.add_bindings();
+    binding->set_mac(std::string("\x02\x00\x00\x00\x00\x01", 6));
+    binding->set_address(std::string("\x0A\x0A\x00\x14", 4));
+    return endpoint;
+}
+
+class Endpoints final : public v1::EndpointService::Service {
+public:
+    grpc::Status List(grpc::ServerContext*, const v1::ListEndpointsRequest* request,
+                      v1::ListEndpointsResponse* reply) override {
+        list = *request;
+        *reply->add_endpoints() = sick_endpoint();
+        return grpc::Status::OK;
+    }
+    grpc::Status Get(grpc::ServerContext*, const v1::GetEndpointRequest* request, v1::Endpoint* reply) override {
+        if (request->endpoint() != "DESKTOP-SJAJN20")
+            return {grpc::StatusCode::NOT_FOUND, "no endpoint has this name or id; see hgctl endpoint list"};
+        *reply = sick_endpoint();
+        return grpc::Status::OK;
+    }
+    grpc::Status Isolate(grpc::ServerContext*, const v1::IsolateRequest* request, v1::IsolateResponse* reply) override {
+        isolate = *request;
+        *reply->mutable_endpoint() = sick_endpoint();
+        reply->set_applied(applied);
+        reply->set_applied_after_us(42);
+        return grpc::Status::OK;
+    }
+    v1::ListEndpointsRequest list;
+    v1::IsolateRequest isolate;
+    bool applied = true;
+};
+
+class Policies final : public v1::PolicyService::Service {
+public:
+    grpc::Status Check(grpc::ServerContext*, const v1::CheckPolicyRequest* request,
+                       v1::CheckPolicyResponse* reply) override {
+        if (request->yaml() != "rules: []\n")
+            return {grpc::StatusCode::INVALID_ARGUMENT,
+                    request->file_name() + ":1: rules: found a text; allowed: a list"};
+        reply->add_warnings("machines without heartbeat pass rule 1");
+        return grpc::Status::OK;
+    }
+};
+
+class Administration final : public v1::AdministrationService::Service {
+    grpc::Status CreateToken(grpc::ServerContext*, const v1::CreateTokenRequest* request,
+                             v1::CreateTokenResponse* reply) override {
+        reply->set_token("hgt1.aa." + std::to_string(request->uses()) + "." + std::to_string(request->valid_s()));
+        return grpc::Status::OK;
+    }
+};
+
+class Statistics final : public v1::StatisticsService::Service {
+    grpc::Status ListFlows(grpc::ServerContext*, const v1::ListFlowsRequest*, v1::ListFlowsResponse*) override {
+        return {grpc::StatusCode::UNAVAILABLE, "no dataplane is attached; start heartgate-dataplane"};
+    }
+};
+
+class Events final : public v1::EventService::Service {
+    grpc::Status Follow(grpc::ServerContext*, const v1::FollowEventsRequest* request,
+                        grpc::ServerWriter<v1::Event>* writer) override {
+        for (std::uint32_t i = 1; i <= request->last(); ++i) {
+            v1::Event event;
+            event.set_id(i);
+            event.set_kind(v1::ISOLATED);
+            event.set_host("adserver");
+            event.set_text("isolated by hand");
+            writer->Write(event);
+        }
+        return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the reader was too slow; begin again"};
+    }
+};
+
+struct Result {
+    int code = 0;
+    std::string out;
+    std::string err;
+};
+
+class Gateway {
+public:
+    Gateway() {
+        grpc::ServerBuilder builder;
+        builder.AddListeningPort("unix:" + socket(), grpc::InsecureServerCredentials());
+        builder.RegisterService(&endpoints);
+        builder.RegisterService(&policies);
+        builder.RegisterService(&administration_);
+        builder.RegisterService(&statistics_);
+        builder.RegisterService(&events_);
+        server_ = builder.BuildAndStart();
+        REQUIRE(server_);
+    }
+    std::string socket() const { return (directory.path() / "hgctl.sock").string(); }
+
+    testing::TemporaryDirectory directory;
+    Endpoints endpoints;
+    Policies policies;
+
+private:
+    Administration administration_;
+    Statistics statistics_;
+    Events events_;
+    std::unique_ptr<grpc::Server> server_;
+};
+
+Result hgctl(const std::string& socket, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"hgctl", "--socket", socket});
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = run(static_cast<int>(pointers.size()), pointers.data(), out, err, false);
+    return {code, out.str(), err.str()};
+}
+
+}  // namespace
+
+TEST_CASE("endpoint list shows who is how, cleaned") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"endpoint", "list"});
+    CHECK(result.code == kOk);
+    for (const auto* part : {"DESKTOP-SJAJN20", "YELLOW", "CONNECTED", "cut off", "10.10.0.20", "02:00:00:00:00:01",
+                             "MALWARE_DETECTED", "anna[31m"})
+        CHECK_THAT(result.out, Contains(part));
+    CHECK_THAT(result.out, !Contains("\x1b"));
+    CHECK(result.err.empty());
+}
+
+TEST_CASE("endpoint list passes its filters on") {
+    const Gateway gateway;
+    CHECK(
+        hgctl(gateway.socket(), {"endpoint", "list", "--health", "YELLOW,RED", "--presence", "NONE", "--name", "desk"})
+            .code == kOk);
+    REQUIRE(gateway.endpoints.list.colours_size() == 2);
+    CHECK(gateway.endpoints.list.colours(1) == v1::RED);
+    CHECK(gateway.endpoints.list.presences(0) == v1::PRESENCE_NONE);
+    CHECK(gateway.endpoints.list.name_contains() == "desk");
+    CHECK(hgctl(gateway.socket(), {"endpoint", "list", "--health", "PURPLE"}).code == kUsage);
+}
+
+TEST_CASE("the JSON output is the reply, with the names of the contract and every field") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"endpoint", "list", "--output", "json"});
+    v1::ListEndpointsResponse reply;
+    REQUIRE(google::protobuf::util::JsonStringToMessage(result.out, &reply).ok());
+    CHECK(reply.endpoints(0).SerializeAsString() == sick_endpoint().SerializeAsString());
+    CHECK_THAT(result.out, Contains("\"last_heartbeat_unix_ms\"") && Contains("\"isolated\": false"));
+    CHECK_THAT(result.out, !Contains("\x1b"));
+}
+
+TEST_CASE("an unknown endpoint has an exit code of its own") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"endpoint", "show", "nobody"});
+    CHECK(result.code == kNotFound);
+    CHECK(result.out.empty());
+    CHECK_THAT(result.err, Contains("nobody") && Contains("hgctl endpoint list"));
+    CHECK(hgctl(gateway.socket(), {"endpoint", "show", "DESKTOP-SJAJN20"}).code == kOk);
+}
+
+TEST_CASE("isolate needs a reason, and tells whether the dataplane has applied it") {
+    Gateway gateway;
+    CHECK(hgctl(gateway.socket(), {"endpoint", "isolate", "adserver"}).code == kUsage);
+    const auto done = hgctl(gateway.socket(), {"endpoint", "isolate", "adserver", "--reason", "ticket 4711"});
+    CHECK(done.code == kOk);
+    CHECK_THAT(done.out, Contains("42 us"));
+    CHECK(gateway.endpoints.isolate.endpoint() == "adserver");
+    CHECK(gateway.endpoints.isolate.reason() == "ticket 4711");
+    gateway.endpoints.applied = false;
+    const auto stored = hgctl(gateway.socket(), {"endpoint", "isolate", "adserver", "--reason", "ticket 4711"});
+    CHECK(stored.code == kNotApplied);
+    CHECK_THAT(stored.err, Contains("hgctl status"));
+}
+
+TEST_CASE("policy check gives the gateway's words about the file") {
+    const Gateway gateway;
+    const auto file = (gateway.directory.path() / "policy.yaml").string();
+    std::ofstream(file) << "rules: []\n";
+    const auto good = hgctl(gateway.socket(), {"policy", "check", file});
+    CHECK(good.code == kOk);
+    CHECK_THAT(good.err, Contains("without heartbeat"));
+    std::ofstream(file) << "rules: yes\n";
+    const auto bad = hgctl(gateway.socket(), {"policy", "check", file});
+    CHECK(bad.code == kInvalid);
+    CHECK_THAT(bad.err, Contains(file + ":1: rules"));
+    const auto missing = hgctl(gateway.socket(), {"policy", "check", "/nonexistent"});
+    CHECK(missing.code == kFailed);
+    CHECK_THAT(missing.err, Contains("/nonexistent") && Contains("No such file"));
+}
+
+TEST_CASE("token create gives the token alone on the standard output") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"token", "create", "--uses", "3", "--valid", "2h"});
+    CHECK(result.code == kOk);
+    CHECK(result.out == "hgt1.aa.3.7200\n");
+    CHECK(hgctl(gateway.socket(), {"token", "create"}).out == "hgt1.aa.1.86400\n");
+    CHECK(hgctl(gateway.socket(), {"token", "create", "--valid", "31d"}).code == kUsage);
+    CHECK(hgctl(gateway.socket(), {"token", "create", "--uses", "0"}).code == kUsage);
+}
+
+TEST_CASE("event follow prints as it comes and says why it ended") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"event", "follow", "--last", "2", "--output", "json"});
+    CHECK(result.code == kFailed);
+    CHECK_THAT(result.err, Contains("too slow"));
+    std::istringstream lines(result.out);
+    std::string line;
+    int count = 0;
+    while (std::getline(lines, line)) {
+        v1::Event event;
+        REQUIRE(google::protobuf::util::JsonStringToMessage(line, &event).ok());
+        CHECK(event.id() == static_cast<std::uint64_t>(++count));
+    }
+    CHECK(count == 2);
+    CHECK_THAT(hgctl(gateway.socket(), {"event", "follow", "--last", "1"}).out, Contains("adserver: isolated by hand"));
+}
+
+TEST_CASE("no heartgated and no dataplane are told apart in words") {
+    const Gateway gateway;
+    const auto dataplane = hgctl(gateway.socket(), {"flow", "list"});
+    CHECK(dataplane.code == kUnreachable);
+    CHECK_THAT(dataplane.err, Contains("start heartgate-dataplane"));
+    const auto daemon = hgctl("/nonexistent/hgctl.sock", {"status"});
+    CHECK(daemon.code == kUnreachable);
+    CHECK_THAT(daemon.err, Contains("/nonexistent/hgctl.sock") && Contains("start heartgated"));
+}
+
+TEST_CASE("wrong usage says what was wrong; help is no error") {
+    const auto unknown = hgctl("/x", {"endpoint", "expel"});
+    CHECK(unknown.code == kUsage);
+    CHECK_THAT(unknown.err, Contains("expel"));
+    const auto help = hgctl("/x", {"endpoint", "isolate", "--help"});
+    CHECK(help.code == kOk);
+    CHECK_THAT(help.out, Contains("Example: hgctl endpoint isolate"));
+    CHECK(hgctl("/x", {"--help"}).code == kOk);
+    CHECK(hgctl("/x", {"flow", "list", "--address", "nowhere"}).code == kUsage);
+}
