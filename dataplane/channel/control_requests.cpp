@@ -14,6 +14,7 @@
 #include "dataplane/channel/flow_message.h"
 #include "dataplane/channel/health_consumer.h"
 #include "dataplane/channel/latency.h"
+#include "dataplane/concurrent/clock.h"
 #include "dataplane/endpoint/activity.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/policy/compiled_policy.h"
@@ -126,7 +127,7 @@ std::string ControlRequests::list_flows(const v1::ListFlowsRequest& request, v1:
         if (!filter.address) return fmt::format("address of {} bytes; allowed: 4 or 16", request.address().size());
     }
     std::vector<FlowView> flows =
-        dependencies_.flows.snapshot(filter, limit + 1, dependencies_.flow_reader, dependencies_.now_ms());
+        dependencies_.flows.snapshot(filter, limit + 1, dependencies_.flow_reader, monotonic_ms());
     reply.set_truncated(flows.size() > limit);
     if (flows.size() > limit) flows.resize(limit);
     for (const FlowView& flow : flows) *reply.add_flows() = flow_message(flow);
@@ -134,7 +135,7 @@ std::string ControlRequests::list_flows(const v1::ListFlowsRequest& request, v1:
 }
 
 void ControlRequests::activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const {
-    const std::uint32_t now = dependencies_.now_ms();
+    const std::uint32_t now = monotonic_ms();
     for (std::uint32_t endpoint = 1; endpoint < dependencies_.activity.capacity(); ++endpoint) {
         const std::uint32_t last = dependencies_.activity.last_ms(endpoint);
         if (last == EndpointActivity::kNever) continue;

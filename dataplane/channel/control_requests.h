@@ -42,7 +42,6 @@ struct ControlRequestsDependencies {
     Quiescence& quiescence;
     unsigned flow_reader = 0;                         // a number of Quiescence that no worker has
     std::string lan_interface;                        // of the appliance in Linux; empty: none
-    std::function<std::uint32_t()> now_ms;            // the workers' clock
     std::function<void(v1::Statistics&)> statistics;  // adds ports, workers and drops
 };
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/concurrent/clock.h"
+
 namespace heartgate::dataplane {
 
 using contract::DataplaneState;

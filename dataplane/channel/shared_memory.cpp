@@ -6,10 +6,11 @@
 #include <rte_memzone.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
-#include <time.h>
 
 #include <new>
 #include <stdexcept>
+
+#include "dataplane/concurrent/clock.h"
 
 namespace heartgate::dataplane {
 namespace {
@@ -51,12 +52,6 @@ SharedMemory::~SharedMemory() {
     rte_memzone_free(zone_);
     rte_ring_free(sync_);
     rte_ring_free(health_);
-}
-
-std::uint64_t monotonic_ns() noexcept {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 }  // namespace heartgate::dataplane

@@ -30,7 +30,4 @@ private:
     contract::SharedState* state_ = nullptr;
 };
 
-// CLOCK_MONOTONIC in nanoseconds: the one clock of all timestamps that cross the process boundary. No system call.
-[[nodiscard]] std::uint64_t monotonic_ns() noexcept;
-
 }  // namespace heartgate::dataplane

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/control/appliance.h"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <new>
+#include <stdexcept>
+
+#include "dataplane/control/standalone_policy.h"
+#include "dataplane/control/statistics.h"
+#include "dataplane/port/signals.h"
+#include "heartgate/v1/policy.pb.h"
+#include "heartgate/v1/statistics.pb.h"
+
+namespace heartgate::dataplane {
+namespace {
+
+constexpr unsigned kPoolCache = 256;  // mbufs per lcore
+constexpr std::chrono::seconds kWatchEvery{1};
+
+rte_mempool* make_pool(const Config& config) {
+    const auto workers = static_cast<std::uint32_t>(config.workers.cores.size());
+    // Both directions of both ports, what workers hold and cache, and the rings to and from Linux.
+    std::uint32_t least = workers * (3 * kPoolCache + 512) + (config.kernel.enabled ? workers * 2048 : 0);
+    for (const PortConfig& port : config.ports) least += workers * 2U * port.descriptors;
+    if (config.dpdk.mbufs < least) {
+        throw std::runtime_error{fmt::format(
+            "dpdk.mbufs is {}, but {} workers and these ports.*.descriptors need {}; raise it to that, or have fewer "
+            "descriptors",
+            config.dpdk.mbufs, workers, least)};
+    }
+    const std::uint16_t mtu = std::max(config.ports[0].mtu, config.ports[1].mtu);
+    const auto room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM +
+                                                 std::max<unsigned>(2048, RTE_ALIGN_CEIL(most_frame_bytes(mtu), 64U)));
+    rte_mempool* pool = rte_pktmbuf_pool_create("mbufs", config.dpdk.mbufs, kPoolCache, 0, room, SOCKET_ID_ANY);
+    if (pool == nullptr) {
+        throw std::runtime_error{
+            fmt::format("{} mbufs do not fit into memory: {}; raise dpdk.memory_mb ({}) or lower dpdk.mbufs",
+                        config.dpdk.mbufs, rte_strerror(rte_errno), config.dpdk.memory_mb)};
+    }
+    return pool;
+}
+
+std::unique_ptr<Tables> make_tables(const Config& config) {
+    try {
+        return std::make_unique<Tables>(config);
+    } catch (const std::bad_alloc&) {
+        throw std::runtime_error{
+            fmt::format("the tables do not fit into memory; raise dpdk.memory_mb ({}), or lower flows.ipv4_capacity, "
+                        "flows.ipv6_capacity or endpoints.capacity",
+                        config.dpdk.memory_mb)};
+    }
+}
+
+}  // namespace
+
+Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(config)}, tables_{make_tables(config)} {
+    try {
+        open_ports();
+        kernel_ = std::make_unique<KernelSide>(config_, ports_, *tables_, pool_);
+        add_workers();
+        requests_ = std::make_unique<ControlRequests>(ControlRequestsDependencies{
+            .memory = tables_->memory,
+            .health = tables_->health,
+            .endpoints = tables_->endpoints,
+            .activity = tables_->activity,
+            .flows = tables_->flows,
+            .gate = tables_->gate,
+            .quiescence = tables_->quiescence,
+            .flow_reader = tables_->flow_reader(),
+            .lan_interface = config_.kernel.enabled ? config_.kernel.interfaces[0] : "",
+            .statistics = [this](v1::Statistics& reply) { add_statistics(ports_, *workers_, reply); }});
+        load_standalone_policy();
+        server_ = std::make_unique<ControlServer>(loop_, config_.control_socket, *requests_);
+        workers_->launch();
+    } catch (...) {
+        workers_.reset();
+        for (std::size_t port = 0; port < open_; ++port) close_port(config_.ports[port], ports_[port]);
+        throw;
+    }
+}
+
+Appliance::~Appliance() {
+    server_.reset();
+    workers_.reset();
+    kernel_.reset();
+    for (std::size_t port = 0; port < open_; ++port) close_port(config_.ports[port], ports_[port]);
+}
+
+void Appliance::open_ports() {
+    const auto queues = static_cast<unsigned>(config_.workers.cores.size());
+    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
+        const auto index = static_cast<std::size_t>(zone);
+        const PortConfig& config = config_.ports[index];
+        std::optional<MacAddress> mac;
+        if (config_.kernel.enabled) mac = interface_mac(config_.kernel.interfaces[index]);
+        ports_[index] = open_port(zone, config, queues, pool_, mac ? &*mac : nullptr);
+        ++open_;
+        spdlog::info("port {} is {}, MAC address {}", name_of(zone), config.device, to_text(ports_[index].mac));
+    }
+}
+
+void Appliance::add_workers() {
+    WorkerDependencies dependencies{.flows = tables_->flows,
+                                    .endpoints = tables_->endpoints,
+                                    .activity = tables_->activity,
+                                    .bindings = tables_->bindings,
+                                    .gate = tables_->gate,
+                                    .routes = tables_->routes,
+                                    .quiescence = tables_->quiescence,
+                                    .kernel = kernel_->path(),
+                                    .ports = {},
+                                    .pool = pool_,
+                                    .health = &tables_->health,
+                                    .translate = config_.translate,
+                                    .idle = config_.workers.idle};
+    for (std::size_t port = 0; port < kPorts; ++port) {
+        dependencies.ports[port].port_id = ports_[port].id;
+        dependencies.ports[port].vlan = config_.ports[port].vlan;
+        dependencies.ports[port].mac = ports_[port].mac;
+    }
+    workers_ = std::make_unique<Workers>(config_.workers);
+    for (std::size_t number = 0; number < config_.workers.cores.size(); ++number) workers_->add(dependencies);
+}
+
+void Appliance::load_standalone_policy() {
+    if (config_.standalone_policy.empty()) return;
+    v1::Policy policy;
+    read_policy(config_.standalone_policy, policy);
+    const std::string error = requests_->load(policy);
+    if (!error.empty()) throw std::runtime_error{fmt::format("{}: {}", config_.standalone_policy, error)};
+    tables_->health.start_without_producer();
+    spdlog::warn("standalone_policy: forwarding without heartgated; machines without heartbeat pass as it says");
+}
+
+void Appliance::watch() {
+    for (const std::size_t worker : workers_->stuck()) {
+        spdlog::error("worker {} on CPU {} has not gone round for {} s; is the CPU taken by something else?", worker,
+                      workers_->core(worker), kWatchEvery.count());
+    }
+}
+
+void Appliance::run() {
+    boost::asio::signal_set end{loop_, SIGTERM, SIGINT};
+    end.async_wait([this](boost::system::error_code, int signal) {
+        spdlog::info("ending on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        loop_.stop();
+    });
+    const sigset_t signals = end_signals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+
+    boost::asio::steady_timer timer{loop_};
+    std::function<void()> again = [&] {
+        timer.expires_after(kWatchEvery);
+        timer.async_wait([&](boost::system::error_code error) {
+            if (error) return;
+            watch();
+            again();
+        });
+    };
+    again();
+    spdlog::info("ready: control socket {}, transit waits for policy and endpoint states", config_.control_socket);
+    loop_.run();
+}
+
+}  // namespace heartgate::dataplane

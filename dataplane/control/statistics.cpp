@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/control/statistics.h"
+
+#include <rte_ethdev.h>
+
+#include "heartgate/v1/statistics.pb.h"
+
+namespace heartgate::dataplane {
+namespace {
+
+void add_port(Zone zone, const Port& port, v1::Statistics& statistics) {
+    v1::PortStatistics& entry = *statistics.add_ports();
+    entry.set_name(name_of(zone));
+    rte_eth_stats counters{};
+    if (rte_eth_stats_get(port.id, &counters) != 0) return;
+    entry.set_rx_packets(counters.ipackets);
+    entry.set_rx_bytes(counters.ibytes);
+    entry.set_tx_packets(counters.opackets);
+    entry.set_tx_bytes(counters.obytes);
+    entry.set_rx_missed(counters.imissed + counters.rx_nombuf);
+}
+
+void add_worker(std::uint16_t core, const WorkerCounters& counters, v1::Statistics& statistics) {
+    v1::WorkerStatistics& entry = *statistics.add_workers();
+    entry.set_lcore(core);
+    entry.set_rx_packets(counters.rx.load());
+    entry.set_from_kernel(counters.from_kernel.load());
+    entry.set_generated(counters.generated.load());
+    entry.set_tx_packets(counters.tx.load());
+    entry.set_punted(counters.punted.load());
+    entry.set_dropped(counters.dropped());
+    entry.set_held(counters.held.load());
+    entry.set_loops(counters.loops.load());
+    entry.set_busy_cycles(counters.busy_cycles.load());
+    entry.set_total_cycles(counters.total_cycles.load());
+}
+
+}  // namespace
+
+void add_statistics(const std::array<Port, kPorts>& ports, const Workers& workers, v1::Statistics& statistics) {
+    add_port(Zone::kLan, ports[0], statistics);
+    add_port(Zone::kWan, ports[1], statistics);
+    for (std::size_t worker = 0; worker < workers.size(); ++worker) {
+        add_worker(workers.core(worker), workers.counters(worker), statistics);
+    }
+    for (std::size_t reason = 1; reason < contract::kDropReasons; ++reason) {
+        std::uint64_t sum = 0;
+        for (std::size_t worker = 0; worker < workers.size(); ++worker) {
+            sum += workers.counters(worker).drops[reason].load();
+        }
+        if (sum == 0) continue;
+        v1::Counter& drop = *statistics.add_drops();
+        drop.set_name(std::string{contract::kDropReasonNames[reason]});
+        drop.set_value(sum);
+    }
+}
+
+}  // namespace heartgate::dataplane

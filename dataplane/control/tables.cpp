@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/control/tables.h"
+
+namespace heartgate::dataplane {
+namespace {
+
+constexpr std::uint16_t kMostNeighbours = 16'384;
+
+FlowTableOptions flow_options(const Config& config, unsigned workers) {
+    FlowTableOptions options;
+    options.ipv4_flows = config.ipv4_flows;
+    options.ipv6_flows = config.ipv6_flows;
+    options.workers = workers;
+    options.timeouts = config.timeouts;
+    options.nat_ports = config.nat_ports;
+    return options;
+}
+
+LocalInOptions local_in_options(const Config& config) {
+    LocalInOptions options;
+    options.heartbeat_addresses = config.heartbeat_addresses;
+    options.heartbeat_port = config.heartbeat_port;
+    options.wan_ping = config.wan_ping;
+    for (const IpPrefix& prefix : config.administration) {
+        options.administration.emplace_back(prefix.address, prefix.length);
+    }
+    return options;
+}
+
+}  // namespace
+
+Tables::Tables(const Config& config)
+    : workers{static_cast<unsigned>(config.workers.cores.size())},
+      quiescence{workers + 1},
+      memory{config.endpoints},
+      endpoints{config.endpoints},
+      activity{config.endpoints},
+      bindings{config.endpoints, quiescence},
+      routes{kMostNeighbours, quiescence},
+      flows{flow_options(config, workers), quiescence},
+      gate{endpoints, local_in_options(config)},
+      health{memory, endpoints, bindings, gate, quiescence} {}
+
+}  // namespace heartgate::dataplane
