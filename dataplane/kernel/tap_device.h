@@ -8,23 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/packet/address.h"
+#include "dataplane/packet/address_text.h"
 #include "dataplane/port/zone.h"
 
 namespace heartgate::dataplane {
-
-struct InterfaceAddress {
-    IpAddress address;
-    std::uint8_t prefix = 0;  // bits of the family: 0-32 or 0-128
-};
 
 struct TapOptions {
     std::string name;  // "hg-lan"
     Zone zone = Zone::kLan;
     MacAddress mac{};  // the port's own
     std::uint16_t mtu = 1500;
-    std::uint16_t vlan = 0;                   // tag of the port's frames; the TAP's are untagged
-    std::vector<InterfaceAddress> addresses;  // given to the device; others stay
+    std::uint16_t vlan = 0;           // tag of the port's frames; the TAP's are untagged
+    std::vector<IpPrefix> addresses;  // given to the device; others stay
 };
 
 class TapDevice {
@@ -36,8 +31,8 @@ public:
     TapDevice(TapDevice&& other) noexcept;
     TapDevice& operator=(TapDevice&&) = delete;
 
-    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    [[nodiscard]] int index() const noexcept { return index_; }  // ifindex
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }  // non-blocking, one frame per call
+    [[nodiscard]] int index() const noexcept { return index_; }            // ifindex
 
 private:
     int descriptor_ = -1;

@@ -130,10 +130,12 @@ private:
             if (!route.local || route.zone == Zone::kLocal || is_link_local(route.network)) continue;
             const bool on_link = std::any_of(best.begin(), best.end(), [&route = route](const auto& other) {
                 const Route& network = other.second;
-                return !network.local && !network.blackhole && !network.gateway && network.prefix > 0 &&
+                const bool host = network.prefix == (network.network.is_ipv4() ? 32 : 128);
+                return !network.local && !network.blackhole && !network.gateway && network.prefix > 0 && !host &&
                        network.zone == route.zone && Network{network.network, network.prefix}.contains(route.network);
             });
-            if (on_link) own_[static_cast<std::size_t>(route.zone)][route.network.is_ipv4() ? 0 : 1] = route.network;
+            IpAddress& own = own_[static_cast<std::size_t>(route.zone)][route.network.is_ipv4() ? 0 : 1];
+            if (on_link && own == IpAddress{}) own = route.network;
         }
     }
     void clear() {

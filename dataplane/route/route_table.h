@@ -47,6 +47,8 @@ struct Route {
     bool local = false;  // own address: deliver to the kernel
     bool blackhole = false;
     std::uint32_t metric = 0;
+
+    friend bool operator==(const Route&, const Route&) = default;
 };
 struct Neighbour {
     IpAddress address;
