@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole program against a gateway on loopback: files are really written, found, removed.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <thread>
+
+#include "controlplane/agent/core/eicar.h"
+#include "controlplane/agent/linux/control_socket.h"
+#include "tests/unit/agent/fake_gateway.h"
+
+namespace heartgate::control::agent {
+namespace {
+
+using namespace test;
+namespace fs = std::filesystem;
+
+void write_file(const std::string& path, const std::string& contents) { std::ofstream{path} << contents; }
+
+bool set_immutable(const std::string& path, bool immutable) {
+    const UniqueFd fd{::open(path.c_str(), O_RDONLY)};
+    int flags = immutable ? FS_IMMUTABLE_FL : 0;
+    return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+bool has_reason(const v1::Heartbeat& heartbeat, v1::ReasonCode code) {
+    for (const v1::Reason& reason : heartbeat.reasons()) {
+        if (reason.code() == code) return true;
+    }
+    return false;
+}
+
+class Machine {
+public:
+    explicit Machine(FakeGateway& gateway) : gateway_{gateway} {
+        fs::create_directory(home());
+        const std::string script = directory_.path() + "/notify";
+        write_file(script, "#!/bin/sh\n(echo \"== $HEARTGATE_EVENT\"; cat) >> " + directory_.path() + "/told\n");
+        fs::permissions(script, fs::perms::owner_all);
+        write_file(config(), "gateway: {addresses: [127.0.0.1], port: " + std::to_string(gateway.address().port) +
+                                 "}\nstate_directory: " + directory_.path() + "/state\ncontrol_socket: " + socket() +
+                                 "\nwatch: [" + home() + "]\ninterval_ms: 200\ndwell_s: 300ms\nrepeat_within_s: 0\n" +
+                                 "notify: [" + script + "]\nhost: DESKTOP\nuser: anna\n");
+    }
+    ~Machine() {
+        if (running_ != 0) stop(SIGKILL);
+    }
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    int command(std::vector<std::string> words) {
+        const pid_t child = start(std::move(words));
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WEXITSTATUS(status);
+    }
+    // What was heard before is of a former run.
+    void run() {
+        heard_before_ = gateway_.heartbeats().size();
+        running_ = start({"run"});
+    }
+    int stop(int signal) {
+        ::kill(running_, signal);
+        int status = 0;
+        ::waitpid(std::exchange(running_, 0), &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    // Whether the gateway comes to hear this colour and reason last.
+    bool reports(v1::Colour colour, v1::ReasonCode code) {
+        return gateway_.wait([&](const std::vector<v1::Heartbeat>& heard) {
+            return heard.size() > heard_before_ && heard.back().colour() == colour && has_reason(heard.back(), code);
+        });
+    }
+    [[nodiscard]] std::string home() const { return directory_.path() + "/home"; }
+    [[nodiscard]] std::string socket() const { return directory_.path() + "/agent.sock"; }
+    [[nodiscard]] std::string config() const { return directory_.path() + "/agent.yaml"; }
+    [[nodiscard]] std::string quarantine() const { return directory_.path() + "/state/quarantine"; }
+    [[nodiscard]] std::string told() const {
+        std::ifstream file{directory_.path() + "/told"};
+        return {std::istreambuf_iterator<char>{file}, {}};
+    }
+    heartgate::agent::v1::AgentStatus status() {
+        heartgate::agent::v1::ControlRequest request;
+        request.mutable_status();
+        return ask_agent(socket(), request).value().status();
+    }
+
+private:
+    pid_t start(std::vector<std::string> words) {
+        words.insert(words.begin(), {HEARTGATE_AGENT, "--config", config()});
+        std::vector<char*> arguments;
+        for (std::string& word : words) arguments.push_back(word.data());
+        arguments.push_back(nullptr);
+        pid_t child = 0;
+        REQUIRE(::posix_spawn(&child, HEARTGATE_AGENT, nullptr, nullptr, arguments.data(), environ) == 0);
+        return child;
+    }
+
+    FakeGateway& gateway_;
+    TemporaryDirectory directory_;
+    pid_t running_ = 0;
+    std::size_t heard_before_ = 0;
+};
+
+// One condition on the outside world, looked at until it holds; false after 10 s.
+template <typename Condition>
+bool becomes_true(Condition&& condition) {
+    for (int i = 0; i < 1000; ++i) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
+}
+
+struct Enrolled {
+    Enrolled() {
+        REQUIRE(machine.command({"enrol", "--token", gateway.token()}) == 0);
+        machine.run();
+        REQUIRE(machine.reports(v1::GREEN, v1::UNPROTECTED));
+    }
+    FakeGateway gateway;
+    Machine machine{gateway};
+};
+
+TEST_CASE("the test file is found as it is written, reported, removed; the machine is GREEN after the dwell time") {
+    Enrolled lab;
+    const std::string file = lab.machine.home() + "/new directory/eicar.com";
+    fs::create_directory(lab.machine.home() + "/new directory");
+    timespec before{};
+    ::clock_gettime(CLOCK_MONOTONIC, &before);
+    write_file(file, eicar_test_string());
+    REQUIRE(lab.machine.reports(v1::YELLOW, v1::DWELL_TIME));
+    CHECK_FALSE(fs::exists(file));
+    REQUIRE(lab.machine.reports(v1::GREEN, v1::UNPROTECTED));
+
+    bool reported = false;
+    for (const v1::Heartbeat& heartbeat : lab.gateway.heartbeats()) {
+        if (!has_reason(heartbeat, v1::MALWARE_DETECTED) || heartbeat.detected_monotonic_ns() == 0) continue;
+        reported = true;
+        CHECK(heartbeat.colour() == v1::YELLOW);
+        CHECK(heartbeat.reasons(0).path() == file);
+        CHECK(heartbeat.reasons(0).finding() == kEicarFinding);
+        CHECK(heartbeat.reasons(0).sha256().size() == 32);
+        CHECK(heartbeat.detected_monotonic_ns() > static_cast<std::uint64_t>(before.tv_sec) * 1'000'000'000);
+    }
+    CHECK(reported);
+
+    std::size_t kept = 0;
+    for (const auto& entry : fs::directory_iterator{lab.machine.quarantine()}) {
+        std::ifstream contents{entry.path(), std::ios::binary};
+        const std::string text{std::istreambuf_iterator<char>{contents}, {}};
+        CHECK(text.find(eicar_test_string()) == std::string::npos);
+        ++kept;
+    }
+    CHECK(kept == 2);  // the copy and its description
+    CHECK(becomes_true([&] { return lab.machine.told().find("== cleaned") != std::string::npos; }));
+    CHECK(lab.machine.told().find("== detected") < lab.machine.told().find("== cleaned"));
+    CHECK(lab.machine.stop(SIGTERM) == 0);
+}
+
+TEST_CASE("a file that is moved in is found, one that only resembles the test file is not") {
+    Enrolled lab;
+    const std::string outside = lab.machine.home() + ".outside";
+    write_file(outside, eicar_test_string() + "\r\n");
+    const std::size_t before = lab.gateway.heartbeats().size();
+    write_file(lab.machine.home() + "/resembling", eicar_test_string() + "!");
+    REQUIRE(lab.gateway.wait([&](const auto& heard) { return heard.size() >= before + 3; }));
+    for (const v1::Heartbeat& heartbeat : lab.gateway.heartbeats()) CHECK(heartbeat.colour() == v1::GREEN);
+
+    fs::rename(outside, lab.machine.home() + "/moved");
+    REQUIRE(lab.machine.reports(v1::YELLOW, v1::DWELL_TIME));
+    CHECK_FALSE(fs::exists(lab.machine.home() + "/moved"));
+    CHECK(fs::exists(lab.machine.home() + "/resembling"));
+}
+
+TEST_CASE("a file that cannot be removed makes the machine RED; removed by hand and scanned again it comes back") {
+    Enrolled lab;
+    const std::string file = lab.machine.home() + "/stuck.com";
+    const std::string outside = lab.machine.home() + ".outside";
+    write_file(outside, eicar_test_string());
+    if (!set_immutable(outside, true)) {
+        std::puts("SKIP the file system of the temporary directory has no immutable files");
+        return;
+    }
+    set_immutable(outside, false);
+    // Put there and made immutable before the agent hears of it: it is stopped meanwhile.
+    lab.machine.stop(SIGKILL);
+    fs::rename(outside, file);
+    REQUIRE(set_immutable(file, true));
+    lab.machine.run();
+    REQUIRE(lab.machine.reports(v1::RED, v1::MALWARE_NOT_CLEANED));
+    CHECK(fs::exists(file));
+    CHECK(lab.machine.status().colour() == v1::RED);
+    CHECK(becomes_true([&] { return lab.machine.told().find("chattr") != std::string::npos; }));
+    CHECK(lab.machine.told().find("== not_cleaned") < lab.machine.told().find("chattr"));
+
+    // Neither a goodbye nor a restart makes it better.
+    CHECK(lab.machine.stop(SIGTERM) == 0);
+    CHECK(lab.gateway.heartbeats().back().goodbye());
+    CHECK(lab.gateway.heartbeats().back().colour() == v1::RED);
+    const std::size_t before = lab.gateway.heartbeats().size();
+    lab.machine.run();
+    REQUIRE(lab.machine.reports(v1::RED, v1::MALWARE_NOT_CLEANED));
+    const auto heard = lab.gateway.heartbeats();
+    for (std::size_t i = before; i < heard.size(); ++i) CHECK(heard[i].colour() != v1::GREEN);
+
+    REQUIRE(set_immutable(file, false));
+    fs::remove(file);
+    CHECK(lab.machine.command({"rescan"}) == 0);
+    REQUIRE(lab.machine.reports(v1::YELLOW, v1::DWELL_TIME));
+    REQUIRE(lab.machine.reports(v1::GREEN, v1::UNPROTECTED));
+}
+
+TEST_CASE("numbers of heartbeats grow over a kill of the program") {
+    Enrolled lab;
+    const v1::Heartbeat last = lab.gateway.heartbeats().back();
+    lab.machine.stop(SIGKILL);
+    const std::size_t before = lab.gateway.heartbeats().size();
+    lab.machine.run();
+    REQUIRE(lab.gateway.wait([&](const auto& heard) { return heard.size() > before + 1; }));
+    const auto heard = lab.gateway.heartbeats();
+    CHECK(heard.back().boot() == last.boot());
+    for (std::size_t i = 1; i < heard.size(); ++i) CHECK(heard[i].sequence() > heard[i - 1].sequence());
+}
+
+TEST_CASE("the user is told of a cut-off and the status shows it with reason and remedy") {
+    Enrolled lab;
+    v1::Directive directive;
+    directive.set_cut_off(true);
+    directive.set_rule("internet");
+    directive.set_why("no reason at all");
+    directive.set_whom_to_call("help desk");
+    lab.gateway.set_directive(directive);
+    CHECK(becomes_true([&] { return lab.machine.told().find("help desk") != std::string::npos; }));
+    CHECK(lab.machine.status().cut_off());
+    CHECK(lab.machine.status().rule() == "internet");
+    CHECK(lab.machine.status().connected());
+    CHECK(lab.machine.status().enrolled());
+    CHECK(lab.machine.command({"status"}) == 0);
+    CHECK(lab.machine.command({"status", "--output", "json"}) == 0);
+}
+
+TEST_CASE("what is wrong is said, and the exit status tells usage from failure") {
+    FakeGateway gateway;
+    Machine machine{gateway};
+    CHECK(machine.command({"status"}) == 1);
+    CHECK(machine.command({"enrol"}) == 2);
+    CHECK(machine.command({"enrol", "--token", "hgt1.x"}) == 1);
+    CHECK(machine.command({"nonsense"}) == 2);
+    CHECK(machine.command({"--version"}) == 0);
+    CHECK(gateway.tokens().empty());
+    write_file(machine.home() + "/a", eicar_test_string());
+    CHECK(machine.command({"scan", machine.home()}) == 1);
+    fs::remove(machine.home() + "/a");
+    CHECK(machine.command({"scan", machine.home()}) == 0);
+    write_file(machine.config(), "dwell: 3\n");
+    CHECK(machine.command({"run"}) == 1);
+}
+
+}  // namespace
+}  // namespace heartgate::control::agent
