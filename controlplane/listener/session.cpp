@@ -119,6 +119,7 @@ private:
     }
 
     void write_pending() {  // with the lock held
+        outgoing_.Clear();  // gRPC refuses to serialise into a buffer that holds the last message
         bool own_buffer = false;
         grpc::SerializationTraits<v1::Directive>::Serialize(*pending_, &outgoing_, &own_buffer);
         pending_.reset();
