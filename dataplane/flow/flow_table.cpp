@@ -43,6 +43,7 @@ void FlowTable::Free::operator()(FlowRecord* records) const noexcept { rte_free(
 FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
     : quiescence_{quiescence},
       timeouts_{options.timeouts},
+      memory_{options.socket},
       capacity_{options.ipv4_flows + options.ipv6_flows},
       records_{reserve(capacity_, options.socket)},
       timers_(options.workers),
@@ -50,7 +51,7 @@ FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
             .most = options.ipv4_flows},
       ipv6_{.index = {(std::string{options.name} + "_ipv6").c_str(), keys_for(options.ipv6_flows), options.socket},
             .most = options.ipv6_flows},
-      nat_{capacity_, options.nat_ports, hash_} {
+      nat_{capacity_, options.nat_ports, hash_, &memory_} {
     for (std::uint32_t record = capacity_; record-- > 0;) give_record(record);
 }
 
@@ -84,10 +85,9 @@ InsertResult FlowTable::insert_into(Family<Key>& family, const NewFlow& flow, un
 }
 
 void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept {
-    constexpr auto kRelaxed = std::memory_order_relaxed;  // adding the keys publishes all of it
+    constexpr auto kRelaxed = std::memory_order_relaxed;  // published in link()
     const Question& question = flow.question;
     const Decision& decision = flow.decision;
-    record.generation_.store(decision.generation, kRelaxed);
     record.policy_epoch_.store(decision.verdict.policy_epoch, kRelaxed);
     record.route_epoch_.store(flow.route_epoch, kRelaxed);
     record.last_seen_ms_.store(now_ms, kRelaxed);
@@ -135,6 +135,8 @@ contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, c
         drop_record(index);
         return reason;
     }
+    // Publishes the record, together with the keys: workers load the generation before anything else of it.
+    record.generation_.store(flow.decision.generation, std::memory_order_release);
     const Key reply = reply_key<Key>(record);
     const std::uint32_t reply_hash = hash_(reply);
     if (!family.index.add(reply, reply_hash, value_of(index, Direction::kReply))) {

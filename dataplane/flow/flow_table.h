@@ -12,6 +12,7 @@
 
 #include "dataplane/concurrent/quiescence.h"
 #include "dataplane/concurrent/spin_lock.h"
+#include "dataplane/flow/dpdk_memory.h"
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/flow_record.h"
 #include "dataplane/flow/flow_state.h"
@@ -150,6 +151,7 @@ private:
     Quiescence& quiescence_;
     FlowTimeouts timeouts_;
     KeyHash hash_;
+    DpdkMemory memory_;
     std::uint32_t capacity_;
     std::unique_ptr<FlowRecord[], Free> records_;
     std::vector<FlowTimer> timers_;  // one per worker, touched by it alone

@@ -11,7 +11,7 @@
 
 namespace heartgate::dataplane {
 
-class FlowTimer {
+class alignas(64) FlowTimer {
 public:
     static constexpr std::uint32_t kSlotMs = 1000;
     static constexpr std::uint32_t kSlots = 64;

@@ -21,13 +21,13 @@ bool same(const NatPool::Inside& a, const NatPool::Inside& b) noexcept {
 
 }  // namespace
 
-NatPool::NatPool(std::uint32_t capacity, NatPortRange range, const KeyHash& hash)
+NatPool::NatPool(std::uint32_t capacity, NatPortRange range, const KeyHash& hash, std::pmr::memory_resource* memory)
     : range_{range},
       hash_{hash},
-      pool_(capacity),
-      index_(std::bit_ceil(std::size_t{capacity} * 2), kNone),
+      pool_(capacity, memory),
+      index_(std::bit_ceil(std::size_t{capacity} * 2), kNone, memory),
       index_mask_{static_cast<std::uint32_t>(index_.size() - 1)},
-      ports_(kMostAddresses * kProtocols) {
+      ports_(kMostAddresses * kProtocols, memory) {
     if (range.first == 0 || range.first > range.last) {
         throw std::invalid_argument("NAT port range " + std::to_string(range.first) + "-" + std::to_string(range.last) +
                                     " is empty: the first port must be at least 1 and not above the last");

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 #include "dataplane/flow/flow_key.h"
@@ -40,8 +41,10 @@ public:
         bool shared = false;            // it existed before
     };
 
-    // `capacity`: the most mappings at a time. Throws std::invalid_argument on an empty range, std::bad_alloc.
-    NatPool(std::uint32_t capacity, NatPortRange range, const KeyHash& hash);
+    // `capacity`: the most mappings at a time. Throws std::invalid_argument on an empty range,
+    // std::bad_alloc.
+    NatPool(std::uint32_t capacity, NatPortRange range, const KeyHash& hash,
+            std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
     // The mapping of `inside`, made if there is none, with one more reference. Ports start at a random place
     // (RFC 6056). A host keeps to one WAN address as long as that has ports (RFC 4787 REQ-2).
@@ -91,14 +94,14 @@ private:
 
     NatPortRange range_;
     const KeyHash& hash_;
-    std::vector<Mapping> pool_;
-    std::vector<std::uint32_t> index_;  // open addressing, linear probing, twice the capacity; mapping or kNone
+    std::pmr::vector<Mapping> pool_;
+    std::pmr::vector<std::uint32_t> index_;  // open addressing, linear probing, twice the capacity; mapping or kNone
     std::uint32_t index_mask_;
     std::uint32_t free_ = 0;
     std::uint32_t used_ = 0;
     std::array<Address, kMostAddresses> addresses_{};
     std::vector<std::uint8_t> active_;  // indices in addresses_ to choose from
-    std::vector<Ports> ports_;          // address * kProtocols + protocol
+    std::pmr::vector<Ports> ports_;     // address * kProtocols + protocol
 };
 
 }  // namespace heartgate::dataplane

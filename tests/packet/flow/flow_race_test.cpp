@@ -63,6 +63,7 @@ TEST_CASE("lookups during inserts and removals return the flow that was asked fo
                 (void)flows.table->insert(flow, worker, now_ms);
             } else {
                 ++hits;
+                if (!found.record->current(1, 0, 0)) ++wrong;
                 if (found.record->question().source != flow.question.source) ++wrong;
             }
             flows.quiescence->quiescent(worker);
