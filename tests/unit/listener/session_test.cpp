@@ -32,18 +32,20 @@ TEST_CASE("a heartbeat reaches heartgated with who sent it, from where and when"
     CHECK(closed.stream_closed().stream() == heartbeat.stream());
 }
 
-TEST_CASE("a directive reaches the endpoint, and heartgated can end its stream") {
+TEST_CASE("directives reach the endpoint, and heartgated can end its stream") {
     Site site;
     Session session(site.channel(site.credentials()));
     REQUIRE(session.send(green()));
     const auto stream = site.daemon.wait_for(is_heartbeat).heartbeat().stream();
     v1::DaemonToListener message;
     message.mutable_directive()->set_stream(stream);
-    message.mutable_directive()->mutable_directive()->set_why("malware was found");
-    site.daemon.send(message);
-    const auto directive = session.receive();
-    REQUIRE(directive);
-    CHECK(directive->why() == "malware was found");
+    for (const char* why : {"malware was found", "it could not be removed"}) {
+        message.mutable_directive()->mutable_directive()->set_why(why);
+        site.daemon.send(message);
+        const auto directive = session.receive();
+        REQUIRE(directive);
+        CHECK(directive->why() == why);
+    }
 
     v1::DaemonToListener close;
     close.mutable_close()->set_stream(stream);
