@@ -3,7 +3,6 @@
 #include "dataplane/policy/gate.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "dataplane/contract/heartbeat_condition.h"
@@ -139,11 +138,6 @@ DropReason Gate::local_in(const Question& question, bool isolated) const noexcep
         }
     }
     return DropReason::kLocalIn;
-}
-
-Permit Gate::permit([[maybe_unused]] const Verdict& verdict) const noexcept {
-    assert(verdict.passes());
-    return {};
 }
 
 const CompiledPolicy* Gate::swap(const CompiledPolicy* policy) noexcept {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What belongs to one worker and goes through its stages. Touched by that worker alone; the counters are read by all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/endpoint/activity.h"
+#include "dataplane/endpoint/binding_table.h"
+#include "dataplane/kernel/kernel_path.h"
+#include "dataplane/packet/parse.h"
+#include "dataplane/worker/burst.h"
+#include "dataplane/worker/hold_queue.h"
+#include "dataplane/worker/icmp_limit.h"
+#include "dataplane/worker/worker.h"
+
+namespace heartgate::dataplane {
+
+struct TxBuffer {
+    std::array<rte_mbuf*, kBurst> packets{};
+    std::uint16_t count = 0;
+};
+
+struct WorkerContext {
+    WorkerContext(unsigned worker, const WorkerDependencies& dependencies) : number{worker}, deps{dependencies} {}
+
+    const unsigned number;
+    const WorkerDependencies deps;
+    Burst burst;
+    std::array<TxBuffer, kPorts> tx;  // by Zone
+    HoldQueue hold;
+    std::uint32_t hold_epoch = 0;  // of the routes, when hold was last looked through
+    IcmpLimit icmp_limit;
+    WorkerCounters counters;
+
+    [[nodiscard]] const PortQueues& port(Zone zone) const noexcept {
+        return deps.ports[static_cast<std::size_t>(zone)];
+    }
+    // The one way in which a packet ends without being sent.
+    void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {
+        counters.count_drop(reason);
+        rte_pktmbuf_free(mbuf);
+    }
+};
+
+}  // namespace heartgate::dataplane

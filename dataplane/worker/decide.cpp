@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// A packet without a flow: who sent it, where it goes, what the gate says; then it makes a flow and leaves. Denied
+// packets make none.
+#include <netinet/in.h>
+
+#include "dataplane/worker/send.h"
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+constexpr std::uint16_t kDhcpClientPort = 68;
+
+// Never routed: RFC 4291, 2.5.6 and RFC 3927, 2.7.
+bool is_link_local(const IpAddress& address) noexcept {
+    const auto& bytes = address.bytes;
+    if (address.is_ipv4()) return bytes[12] == 169 && bytes[13] == 254;
+    return bytes[0] == 0xfe && (bytes[1] & 0xc0U) == 0x80U;
+}
+
+// RFC 1812, 5.3.7 and RFC 4291, 2.5: no route may lead there.
+bool is_unroutable(const IpAddress& address) noexcept {
+    if (is_link_local(address)) return true;
+    if (address.is_ipv4()) return address.bytes[12] == 0 || address.bytes[12] == 127 || address.bytes[12] >= 224;
+    return address == IpAddress{} || address == IpAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+}
+
+// RFC 1812, 5.3.8: a source must be reachable by the port its packets come in from. From the WAN that is everything
+// but what is ours or the LAN's.
+DropReason check_source(const Burst& burst, const IpAddress& source, const RouteResult& back) noexcept {
+    if (is_link_local(source) || back.kind == RouteResult::Kind::kLocal) return DropReason::kBadSource;
+    const bool lan = back.kind != RouteResult::Kind::kNone && back.zone == Zone::kLan;
+    return lan == (burst.ingress == Zone::kLan) ? DropReason::kNone : DropReason::kBadSource;
+}
+
+// Meant for this machine or for everybody on the segment, whatever the routes say.
+bool stays_here(const Burst& burst, const PacketMeta& meta) noexcept {
+    if (!meta.is_ip() || meta.neighbour_discovery || meta.group_frame || meta.group_destination) return true;
+    // RFC 2131, 4.1: a DHCP server may answer to the address that the client does not have yet.
+    return burst.ingress == Zone::kWan && meta.protocol == IPPROTO_UDP && meta.destination_port == kDhcpClientPort;
+}
+
+// Can this packet be the first one of a flow?
+DropReason check_first(const PacketMeta& meta) noexcept {
+    if (!meta.has_key) return DropReason::kUnsupportedProtocol;
+    switch (meta.protocol) {
+        case IPPROTO_TCP: {
+            constexpr unsigned kControl = tcp::kSyn | tcp::kAck | tcp::kRst | tcp::kFin;
+            return (meta.tcp_flags & kControl) == tcp::kSyn ? DropReason::kNone : DropReason::kBadTcpState;
+        }
+        case IPPROTO_ICMP:
+            return meta.destination_port == icmp::kEchoRequest ? DropReason::kNone : DropReason::kUnsolicited;
+        case IPPROTO_ICMPV6:
+            return meta.destination_port == icmp::kV6EchoRequest ? DropReason::kNone : DropReason::kUnsolicited;
+        default:
+            return DropReason::kNone;
+    }
+}
+
+// What is known about a packet while it is decided.
+struct Transit {
+    Question question;
+    RouteResult route;  // towards the destination
+    RouteResult back;   // towards the source
+};
+
+DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet, Transit& transit,
+               Verdict& verdict) noexcept {
+    Question& question = transit.question;
+    if (burst.ingress == Zone::kLan) {
+        MacAddress mac;
+        std::memcpy(mac.data(), &packet.meta.source_mac, mac.size());
+        const BindingTable::Source source = context.deps.bindings.source(mac, question.source, packet.meta.vlan);
+        if (source.reason != DropReason::kNone) return source.reason;
+        question.source_endpoint = source.endpoint;
+        context.deps.activity.seen(source.endpoint, burst.now_ms);
+    }
+    transit.back = context.deps.routes.lookup(question.source);
+    const DropReason source_reason = check_source(burst, question.source, transit.back);
+    if (source_reason != DropReason::kNone) return source_reason;
+    if (transit.route.kind == RouteResult::Kind::kNone) return DropReason::kNoRoute;
+    // Behind source NAT nothing but an answer comes in; and nobody's packets go from WAN to WAN.
+    if (burst.ingress == Zone::kWan &&
+        (transit.route.zone == Zone::kWan || (context.deps.translate && !packet.meta.is_ipv6()))) {
+        return DropReason::kUnsolicited;
+    }
+    question.to = transit.route.zone;
+    if (question.to == Zone::kLan) {
+        question.destination_endpoint = destination_endpoint(context, question.destination, transit.route);
+    }
+    verdict = context.deps.gate.decide(question);
+    return verdict.passes() ? check_first(packet.meta) : verdict.reason;
+}
+
+InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet& packet, const Transit& transit,
+                       const Verdict& verdict) noexcept {
+    const Question& question = transit.question;
+    const bool from_lan = burst.ingress == Zone::kLan;
+    const bool known_back = transit.back.kind == RouteResult::Kind::kForward && transit.back.zone == burst.ingress;
+    const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
+    NewFlow flow{
+        .question = question,
+        .decision = {.verdict = verdict,
+                     .generation = burst.generation,
+                     .source_endpoint = question.source_endpoint,
+                     .destination_endpoint = question.destination_endpoint,
+                     .lan_mac = from_lan ? packet.meta.source_mac : pack(next_hop.destination)},
+        .vlan = packet.meta.vlan,
+        .reply_vlan = context.port(question.to).vlan,
+        .next_hop = transit.route.next_hop,
+        .reply_next_hop = known_back ? transit.back.next_hop : kUnknownNextHop,
+        .route_epoch = burst.route_epoch,
+        .translate = context.deps.translate && from_lan && question.to == Zone::kWan && !packet.meta.is_ipv6(),
+        .tcp_flags = packet.meta.tcp_flags,
+    };
+    const InsertResult result = context.deps.flows.insert(flow, context.number, burst.now_ms);
+    if (result.inserted) context.counters.flows_created.add(1);
+    return result;
+}
+
+void decide_transit(WorkerContext& context, const Burst& burst, const Packet& packet, Transit& transit) noexcept {
+    Verdict verdict;
+    DropReason reason = ask(context, burst, packet, transit, verdict);
+    if (reason == DropReason::kNone && transit.route.kind == RouteResult::Kind::kUnresolved) {
+        hold(context, burst, packet, transit.question.destination, transit.route);
+        return;
+    }
+    if (reason != DropReason::kNone) {
+        context.drop(packet.mbuf, reason);
+        return;
+    }
+    const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
+    reason = check_sendable(context, burst, packet, next_hop);
+    InsertResult made;
+    if (reason == DropReason::kNone) {
+        made = make_flow(context, burst, packet, transit, verdict);
+        reason = made.reason;
+    }
+    if (reason != DropReason::kNone) {
+        context.drop(packet.mbuf, reason);
+        return;
+    }
+    send(context, packet, made.flow, next_hop, context.deps.gate.permit(verdict));
+}
+
+}  // namespace
+
+void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
+    if (stays_here(burst, meta)) {
+        deliver_local(context, burst, packet);
+        return;
+    }
+    Transit transit;
+    Question& question = transit.question;
+    question.from = burst.ingress;
+    question.ether_type = meta.ether_type;
+    question.protocol = meta.protocol;
+    question.source = source_address(packet.frame(), meta);
+    question.destination = destination_address(packet.frame(), meta);
+    question.source_port = meta.source_port;
+    question.destination_port = meta.destination_port;
+    if (!is_unroutable(question.destination)) transit.route = context.deps.routes.lookup(question.destination);
+    const bool own_link_local = meta.is_ipv6() && is_link_local(question.destination);
+    if (transit.route.kind == RouteResult::Kind::kLocal || own_link_local) {
+        deliver_local(context, burst, packet);
+        return;
+    }
+    decide_transit(context, burst, packet, transit);
+}
+
+}  // namespace heartgate::dataplane

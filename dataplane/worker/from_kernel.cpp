@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Linux sends: complete frames, their link layer written by Linux. They pass the gate like everything else, and
+// where they leave by the WAN they make flows, so that the answers are let in.
+#include <netinet/in.h>
+
+#include "dataplane/packet/headers.h"
+#include "dataplane/worker/stages.h"
+#include "dataplane/worker/transmit.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+// An answer of the appliance needs no flow; anything else does, also in the middle of a TCP connection: the appliance's
+// own connections go on after a restart of the dataplane.
+bool opens_flow(const PacketMeta& meta) noexcept {
+    if (!meta.has_key || meta.group_destination || meta.reason != DropReason::kNone) return false;
+    switch (meta.protocol) {
+        case IPPROTO_TCP:
+            return (meta.tcp_flags & tcp::kRst) == 0;
+        case IPPROTO_ICMP:
+            return meta.destination_port == icmp::kEchoRequest;
+        case IPPROTO_ICMPV6:
+            return meta.destination_port == icmp::kV6EchoRequest;
+        default:
+            return true;
+    }
+}
+
+Question question_of(const Burst& burst, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
+    Question question;
+    question.from = Zone::kLocal;
+    question.to = burst.egress;
+    question.ether_type = meta.ether_type;
+    if (!meta.has_key) return question;
+    question.protocol = meta.protocol;
+    question.source = source_address(packet.frame(), meta);
+    question.destination = destination_address(packet.frame(), meta);
+    question.source_port = meta.source_port;
+    question.destination_port = meta.destination_port;
+    return question;
+}
+
+// Without room for the flow the packet leaves all the same; its answer will be dropped.
+void make_flow(WorkerContext& context, const Burst& burst, const Packet& packet, const Question& question,
+               const Verdict& verdict) noexcept {
+    const NewFlow flow{.question = question,
+                       .decision = {.verdict = verdict, .generation = burst.generation},
+                       .reply_vlan = context.port(burst.egress).vlan,
+                       .route_epoch = burst.route_epoch,
+                       .tcp_flags = packet.meta.tcp_flags};
+    if (context.deps.flows.insert(flow, context.number, burst.now_ms).inserted) {
+        context.counters.flows_created.add(1);
+    }
+}
+
+void send_one(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
+    // A frame that the parser cannot follow (a fragment, another protocol) still leaves, but one that is not whole.
+    if (packet.meta.reason == DropReason::kTruncated) {
+        context.drop(packet.mbuf, DropReason::kTruncated);
+        return;
+    }
+    const Question question = question_of(burst, packet);
+    const Verdict verdict = context.deps.gate.decide(question);
+    if (!verdict.passes()) {
+        context.drop(packet.mbuf, verdict.reason);
+        return;
+    }
+    if (burst.egress == Zone::kWan) {
+        if (flow.record != nullptr) {
+            flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags);
+            flow.record->seen(burst.now_ms);
+        } else if (opens_flow(packet.meta)) {
+            make_flow(context, burst, packet, question, verdict);
+        }
+    }
+    transmit(context, context.deps.gate.permit(verdict), burst.egress, packet.mbuf);
+}
+
+}  // namespace
+
+std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept {
+    Burst& burst = context.burst;
+    const std::uint16_t count = context.deps.kernel.take(context.number, zone, burst.packets.data(), kBurst);
+    if (count == 0) return 0;
+    context.counters.from_kernel.add(count);
+    begin(context, Zone::kLocal, count, now_ms);
+    burst.egress = zone;
+    parse_burst(context, burst);
+    look_up(context, burst);
+    for (unsigned i = 0; i < count; ++i) {
+        send_one(context, burst, {.mbuf = burst.packets[i], .meta = burst.meta[i]}, burst.flows[i]);
+    }
+    flush(context);
+    return count;
+}
+
+}  // namespace heartgate::dataplane

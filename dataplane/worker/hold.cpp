@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for a neighbour: asks Linux, keeps the packet as it came, and lets it begin anew once the route leads
+// somewhere. See hold_queue.h for the bounds.
+#include "dataplane/worker/hold_queue.h"
+
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+bool too_old(const HoldQueue::Entry& entry, std::uint32_t now_ms) noexcept {
+    return now_ms - entry.since_ms >= HoldQueue::kTimeoutMs;
+}
+
+// Takes all that `ready` says yes to, in bursts, and hands each burst to `then`.
+template <class Ready, class Then>
+unsigned take_all(WorkerContext& context, Zone ingress, Ready&& ready, Then&& then) noexcept {
+    unsigned total = 0;
+    for (;;) {
+        const std::uint16_t count = context.hold.take(ingress, context.burst.packets.data(), kBurst, ready);
+        if (count == 0) return total;
+        then(count);
+        total += count;
+    }
+}
+
+void drop_all(WorkerContext& context, std::uint16_t count) noexcept {
+    for (unsigned i = 0; i < count; ++i) context.drop(context.burst.packets[i], DropReason::kNoNeighbour);
+}
+
+}  // namespace
+
+void hold(WorkerContext& context, const Burst& burst, const Packet& packet, const IpAddress& destination,
+          const RouteResult& route) noexcept {
+    context.deps.kernel.resolve(context.number, route.zone, route.via);
+    const HoldQueue::Entry entry{.mbuf = packet.mbuf,
+                                 .ingress = burst.ingress,
+                                 .egress = route.zone,
+                                 .since_ms = burst.now_ms,
+                                 .destination = destination,
+                                 .neighbour = route.via};
+    if (!context.hold.add(entry)) context.drop(packet.mbuf, DropReason::kHoldQueueFull);
+    context.counters.held.set(context.hold.size());
+}
+
+unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
+    if (context.hold.size() == 0) return 0;
+    unsigned released = 0;
+    const std::uint32_t epoch = context.deps.routes.epoch();
+    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+        if (epoch != context.hold_epoch) {
+            const auto resolved = [&context](const HoldQueue::Entry& entry) {
+                return context.deps.routes.lookup(entry.destination).kind != RouteResult::Kind::kUnresolved;
+            };
+            released += take_all(context, ingress, resolved,
+                                 [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
+        }
+        take_all(
+            context, ingress, [now_ms](const HoldQueue::Entry& entry) { return too_old(entry, now_ms); },
+            [&context](std::uint16_t count) { drop_all(context, count); });
+    }
+    context.hold_epoch = epoch;
+    context.counters.held.set(context.hold.size());
+    return released;
+}
+
+void drop_held(WorkerContext& context) noexcept {
+    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+        take_all(
+            context, ingress, [](const HoldQueue::Entry&) { return true; },
+            [&context](std::uint16_t count) { drop_all(context, count); });
+    }
+    context.counters.held.set(0);
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets to the appliance itself: the gate's local-in table says which ones go to Linux.
+#include <cstring>
+
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+// RFC 1122, 3.3.6 and RFC 1812, 5.3.4: a link-layer broadcast with an IP unicast destination is not for us.
+bool misdirected(const PacketMeta& meta) noexcept {
+    return meta.is_ip() && meta.group_frame && !meta.group_destination;
+}
+
+Question question_of(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
+    Question question;
+    question.from = burst.ingress;
+    question.to = Zone::kLocal;
+    question.ether_type = meta.ether_type;
+    if (!meta.is_ip()) return question;
+    question.protocol = meta.protocol;
+    question.source = source_address(packet.frame(), meta);
+    question.destination = destination_address(packet.frame(), meta);
+    question.source_port = meta.source_port;
+    question.destination_port = meta.destination_port;
+    if (burst.ingress == Zone::kLan) {
+        MacAddress mac;
+        std::memcpy(mac.data(), &meta.source_mac, mac.size());
+        const BindingTable::Source source = context.deps.bindings.source(mac, question.source, meta.vlan);
+        question.source_endpoint = source.endpoint;
+        question.source_spoofed = source.reason != DropReason::kNone;
+    }
+    return question;
+}
+
+// The same verdict by the name that says more.
+DropReason precise(DropReason reason, const Burst& burst, const PacketMeta& meta) noexcept {
+    if (reason != DropReason::kLocalIn || !meta.is_ip()) return reason;
+    if (meta.group_destination) return DropReason::kMulticast;
+    return burst.ingress == Zone::kWan ? DropReason::kUnsolicited : reason;
+}
+
+}  // namespace
+
+void deliver_local(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    if (misdirected(packet.meta)) {
+        context.drop(packet.mbuf, DropReason::kMulticast);
+        return;
+    }
+    const Verdict verdict = context.deps.gate.decide(question_of(context, burst, packet));
+    if (!verdict.passes()) {
+        context.drop(packet.mbuf, precise(verdict.reason, burst, packet.meta));
+        return;
+    }
+    punt(context, burst.ingress, context.deps.gate.permit(verdict), packet.mbuf);
+}
+
+void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noexcept {
+    if (context.deps.kernel.punt(context.number, zone, permit, mbuf)) {
+        context.counters.punted.add(1);
+    } else {
+        context.drop(mbuf, DropReason::kKernelQueueFull);
+    }
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// A packet that may pass, towards its next hop: TTL, size, rewrite, tx. Inline, since every packet goes through it.
+#pragma once
+
+#include "dataplane/worker/rewrite.h"
+#include "dataplane/worker/stages.h"
+#include "dataplane/worker/transmit.h"
+
+namespace heartgate::dataplane {
+
+// Whether the packet can be sent this way at all. If not, its sender is told.
+[[nodiscard]] inline contract::DropReason check_sendable(WorkerContext& context, const Burst& burst,
+                                                         const Packet& packet, const NextHop& next_hop) noexcept {
+    if (packet.meta.hop_limit <= 1) [[unlikely]] {  // RFC 1812, 5.3.1; RFC 4443, 3.3
+        send_icmp_error(context, burst, packet, IcmpError::Kind::kTimeExceeded, 0);
+        return contract::DropReason::kTtlExceeded;
+    }
+    if (packet.meta.ip_length > next_hop.mtu) [[unlikely]] {  // RFC 1191, 4; RFC 4443, 3.2
+        if (packet.meta.dont_fragment) {
+            send_icmp_error(context, burst, packet, IcmpError::Kind::kTooBig, next_hop.mtu);
+        }
+        return contract::DropReason::kTooBig;
+    }
+    return contract::DropReason::kNone;
+}
+
+// Precondition: check_sendable() said kNone.
+inline void send(WorkerContext& context, const Packet& packet, FlowRef flow, const NextHop& next_hop,
+                 Permit permit) noexcept {
+    if (rewrite(packet, flow, next_hop)) [[likely]] {
+        transmit(context, permit, next_hop.zone, packet.mbuf);
+    } else {
+        context.drop(packet.mbuf, contract::DropReason::kNoMbuf);
+    }
+}
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stages of a packet's way, in order. Each is defined in the file that is named after it; worker.cpp calls the
+// first three for a burst, forward_packet() takes it from there.
+#pragma once
+
+#include "dataplane/packet/icmp_error.h"
+#include "dataplane/worker/burst.h"
+#include "dataplane/worker/context.h"
+
+namespace heartgate::dataplane {
+
+// receive.cpp: rx burst of one port into context.burst. Returns the number of packets.
+std::uint16_t receive(WorkerContext& context, Zone zone) noexcept;
+
+// parse.cpp: headers to PacketMeta and flow key.
+void parse_burst(const WorkerContext& context, Burst& burst) noexcept;
+
+// look_up.cpp: hashes, then one bulk lookup per address family.
+void look_up(const WorkerContext& context, Burst& burst) noexcept;
+
+// forward.cpp: everything from the lookup to tx, for a burst from a port.
+void forward(WorkerContext& context, Burst& burst) noexcept;
+
+// verdict.cpp: the record's verdict does not stand for this packet: what is it now? kNone: it passes.
+[[nodiscard]] contract::DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                                FlowRef flow) noexcept;
+// An answer between two LAN machines: the record's MAC is the other one's, so the binding of the sender is looked up.
+[[nodiscard]] contract::DropReason check_answering_neighbour(const WorkerContext& context, const Packet& packet,
+                                                             FlowRef flow) noexcept;
+// The endpoint behind a LAN address: bound itself, or by the MAC that it resolves to.
+[[nodiscard]] std::uint32_t destination_endpoint(const WorkerContext& context, const IpAddress& address,
+                                                 const RouteResult& route) noexcept;
+
+// decide.cpp: a packet without a flow. Ends with the packet sent, punted, held or dropped.
+void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
+
+// local_in.cpp: a packet to the appliance itself.
+void deliver_local(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
+void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noexcept;
+
+// from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows where it leaves by the WAN.
+// Returns the number of packets.
+std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept;
+
+// send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
+
+// icmp_reply.cpp: an ICMP error to the packet's sender, by the way it came. Leaves the packet alone.
+void send_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet, IcmpError::Kind kind,
+                     std::uint16_t mtu) noexcept;
+
+// hold.cpp: waits for a neighbour; released packets begin anew, at the parse stage.
+// `destination`: what was looked up with the result `route`, kUnresolved.
+void hold(WorkerContext& context, const Burst& burst, const Packet& packet, const IpAddress& destination,
+          const RouteResult& route) noexcept;
+unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept;
+void drop_held(WorkerContext& context) noexcept;
+
+// worker.cpp: context.burst.packets through the stages; what they share is loaded here, generation first.
+void begin(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept;
+void process(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept;
+
+}  // namespace heartgate::dataplane

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow whose recorded verdict does not stand any more: the words are compared, and where they differ it is decided
+// anew from the initiator's original tuple.
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+MacAddress unpack(PackedMac packed) noexcept {
+    MacAddress mac;
+    std::memcpy(mac.data(), &packed, mac.size());
+    return mac;
+}
+
+struct Again {
+    const WorkerContext& context;
+    const Burst& burst;
+    const Packet& packet;
+    const FlowRecord& record;
+    Direction direction;
+
+    // The LAN side's MAC as this packet shows it; where it does not, as recorded.
+    [[nodiscard]] PackedMac lan_mac() const noexcept {
+        const bool shown = burst.ingress == Zone::kLan &&
+                           (direction == Direction::kForward || record.from(Direction::kForward) != Zone::kLan);
+        return shown ? packet.meta.source_mac : record.lan_mac();
+    }
+
+    // Both words, the policy and the MAC are those of the record: only time has passed.
+    [[nodiscard]] bool unchanged() const noexcept {
+        const EndpointTable& endpoints = context.deps.endpoints;
+        return record.policy_epoch() == burst.policy_epoch && record.lan_mac() == lan_mac() &&
+               record.word(0) == endpoints.word(record.endpoint(0)) &&
+               record.word(1) == endpoints.word(record.endpoint(1));
+    }
+
+    [[nodiscard]] BindingTable::Source lan_source(const IpAddress& address) const noexcept {
+        return context.deps.bindings.source(unpack(lan_mac()), address, context.port(Zone::kLan).vlan);
+    }
+
+    [[nodiscard]] Decision decide() const noexcept {
+        Question question = record.question();
+        question.ether_type = record.ipv6() ? kEtherIpv6 : kEtherIpv4;
+        if (question.from == Zone::kLan) {
+            const BindingTable::Source source = lan_source(question.source);
+            question.source_spoofed = source.reason != DropReason::kNone;
+            question.source_endpoint = source.endpoint;
+        }
+        if (question.to == Zone::kLan) {
+            question.destination_endpoint =
+                destination_endpoint(context, question.destination, context.deps.routes.lookup(question.destination));
+        }
+        Decision decision{.verdict = context.deps.gate.decide(question),
+                          .generation = burst.generation,
+                          .source_endpoint = question.source_endpoint,
+                          .destination_endpoint = question.destination_endpoint,
+                          .lan_mac = lan_mac()};
+        // An answer from the LAN to what came from the WAN must come from the machine that was asked.
+        if (decision.verdict.passes() && burst.ingress == Zone::kLan && question.from == Zone::kWan &&
+            lan_source(question.destination).reason != DropReason::kNone) {
+            decision.verdict.reason = DropReason::kSpoofedAddress;
+        }
+        return decision;
+    }
+};
+
+}  // namespace
+
+std::uint32_t destination_endpoint(const WorkerContext& context, const IpAddress& address,
+                                   const RouteResult& route) noexcept {
+    const std::uint16_t vlan = context.port(Zone::kLan).vlan;
+    const std::uint32_t bound = context.deps.bindings.destination(address, vlan);
+    if (bound != contract::kNoEndpoint || route.kind != RouteResult::Kind::kForward) return bound;
+    return context.deps.bindings.destination(context.deps.routes.next_hop(route.next_hop).destination, vlan);
+}
+
+DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
+    FlowRecord& record = *flow.record;
+    const Again again{context, burst, packet, record, flow.direction};
+    if (again.unchanged()) {
+        // Words before the reason: who sees a word sees a reason at least as new.
+        const contract::EndpointWord source = record.word(0);
+        const contract::EndpointWord destination = record.word(1);
+        const DropReason reason = record.reason();
+        record.try_refresh(burst.generation, source, destination);
+        return reason;
+    }
+    context.counters.redecided.add(1);
+    const bool other_mac = again.lan_mac() != record.lan_mac();
+    const Decision decision = again.decide();
+    // A packet with another MAC that may not pass is no reason to spoil the flow of the machine it belongs to.
+    if (decision.verdict.passes() || !other_mac) record.try_store(decision);
+    return decision.verdict.reason;
+}
+
+DropReason check_answering_neighbour(const WorkerContext& context, const Packet& packet, FlowRef flow) noexcept {
+    const BindingTable::Source source = context.deps.bindings.source(
+        unpack(packet.meta.source_mac), source_address(packet.frame(), packet.meta), packet.meta.vlan);
+    if (source.reason != DropReason::kNone) return source.reason;
+    return source.endpoint == flow.record->endpoint(1) ? DropReason::kNone : DropReason::kSpoofedAddress;
+}
+
+}  // namespace heartgate::dataplane

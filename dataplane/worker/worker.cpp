@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of a forwarding lcore.
+#include "dataplane/worker/worker.h"
+
+#include <rte_cycles.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "dataplane/concurrent/clock.h"
+#include "dataplane/worker/stages.h"
+#include "dataplane/worker/transmit.h"
+
+namespace heartgate::dataplane {
+
+namespace {
+
+// Flows that may be looked at for their age per loop: bounded, and more than a worker can make meanwhile.
+constexpr unsigned kExpirePerLoop = 2 * kBurst;
+
+void sleep_for(std::uint32_t microseconds) noexcept {
+    const timespec length{.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
+    nanosleep(&length, nullptr);  // a signal may end it early: all the better
+}
+
+}  // namespace
+
+void begin(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept {
+    Burst& burst = context.burst;
+    burst.ingress = ingress;
+    burst.count = count;
+    burst.now_ms = now_ms;
+    burst.generation = context.deps.endpoints.generation();
+    burst.policy_epoch = context.deps.gate.policy_epoch();
+    burst.route_epoch = context.deps.routes.epoch();
+}
+
+void process(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept {
+    begin(context, ingress, count, now_ms);
+    parse_burst(context, context.burst);
+    look_up(context, context.burst);
+    forward(context, context.burst);
+    flush(context);
+}
+
+Worker::Worker(unsigned number, const WorkerDependencies& dependencies)
+    : context_{std::make_unique<WorkerContext>(number, dependencies)} {}
+
+Worker::~Worker() { drop_held(); }
+
+const WorkerCounters& Worker::counters() const noexcept { return context_->counters; }
+
+void Worker::drop_held() noexcept { dataplane::drop_held(*context_); }
+
+unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
+    WorkerContext& context = *context_;
+    if (context.deps.health != nullptr) context.deps.health->poll();
+    unsigned work = 0;
+    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
+        const std::uint16_t count = receive(context, zone);
+        if (count > 0) process(context, zone, count, now_ms);
+        work += count;
+    }
+    for (const Zone zone : {Zone::kLan, Zone::kWan}) work += forward_from_kernel(context, zone, now_ms);
+    work += release_held(context, now_ms);
+    context.deps.quiescence.quiescent(context.number);
+    context.deps.flows.expire(context.number, now_ms, kExpirePerLoop);
+    context.counters.loops.add(1);
+    return work;
+}
+
+void Worker::inject(Zone zone, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept {
+    WorkerContext& context = *context_;
+    std::copy_n(packets, count, context.burst.packets.begin());
+    context.counters.rx.add(count);
+    process(context, zone, count, now_ms);
+}
+
+void Worker::run(const std::atomic<bool>& stop) noexcept {
+    WorkerContext& context = *context_;
+    const IdlePolicy& idle = context.deps.idle;
+    Quiescence& quiescence = context.deps.quiescence;
+    quiescence.online(context.number);
+    std::uint32_t empty = 0;
+    std::uint64_t before = rte_rdtsc();
+    while (!stop.load(std::memory_order_acquire)) {
+        const unsigned work = iterate(monotonic_ms());
+        if (work > 0) {
+            empty = 0;
+        } else if (idle.empty_polls > 0 && ++empty >= idle.empty_polls) {
+            empty = idle.empty_polls;  // the next empty loop sleeps again
+            quiescence.offline(context.number);
+            sleep_for(idle.sleep_us);
+            quiescence.online(context.number);
+        }
+        const std::uint64_t now = rte_rdtsc();
+        if (work > 0) context.counters.busy_cycles.add(now - before);
+        context.counters.total_cycles.add(now - before);
+        before = now;
+    }
+    drop_held();
+    quiescence.offline(context.number);
+}
+
+}  // namespace heartgate::dataplane
