@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int32_t kAnyMac = -1;
 constexpr std::uint32_t kEnd = 0xffffffffU;
+constexpr std::uint32_t kPerEndpoint = 2;  // addresses, and MACs, on average
 
 struct AddressKey {
     IpAddress address;
@@ -64,8 +65,8 @@ struct BindingTable::Tables {
     std::uint32_t size = 0;
 
     Tables(std::uint32_t capacity, Quiescence& quiescence)
-        : addresses{"bind_ip", capacity, quiescence},
-          macs{"bind_mac", capacity, quiescence},
+        : addresses{"bind_ip", kPerEndpoint * capacity, quiescence},
+          macs{"bind_mac", kPerEndpoint * capacity, quiescence},
           bindings(addresses.positions()),
           bound_macs(macs.positions()),
           first(capacity, kEnd) {}

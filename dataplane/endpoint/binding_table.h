@@ -20,7 +20,8 @@ public:
         contract::DropReason reason;  // kNone, or kSpoofedAddress
     };
 
-    // Throws std::bad_alloc. `capacity`: the most addresses, and the most MACs; endpoint indices are below it.
+    // Throws std::bad_alloc. `capacity`: endpoint indices are below it; room for twice as many addresses and MACs (IPv4
+    // and IPv6, cable and Wi-Fi).
     BindingTable(std::uint32_t capacity, Quiescence& quiescence);
     ~BindingTable();
     BindingTable(const BindingTable&) = delete;

@@ -51,6 +51,18 @@ TEST_CASE("an isolated source reaches nothing under a rule that lets all pass") 
     CHECK(world.decide(to_internet()) == DropReason::kNone);
 }
 
+TEST_CASE("a spoofed source reaches nothing in transit, the allowed list neither") {
+    World world;
+    v1::Policy policy = open_policy();
+    allow(policy, "198.51.100.0/24");
+    world.load(policy);
+    world.set(1, kHealthy);
+    Question question = to_internet();
+    REQUIRE(world.decide(question) == DropReason::kNone);
+    question.source_spoofed = true;
+    CHECK(world.decide(question) == DropReason::kSpoofedAddress);
+}
+
 TEST_CASE("an isolated destination is reached by nobody") {
     World world;
     v1::Policy policy;

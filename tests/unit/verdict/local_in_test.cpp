@@ -102,6 +102,21 @@ TEST_CASE("before the states are loaded the appliance answers what a machine nee
     CHECK(world.decide(ssh) == DropReason::kNone);
 }
 
+TEST_CASE("a spoofed source reaches the appliance only where anyone may") {
+    const Appliance appliance;
+    const auto spoofed = [&appliance](Question question) {
+        question.source_spoofed = true;
+        return appliance.decide(question);
+    };
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_ICMPV6, "fe80::1", 135)) == DropReason::kNone);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_ICMP, "192.168.1.1", 8)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 22)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 80)) == DropReason::kLocalIn);
+}
+
 TEST_CASE("administration is for named networks, and not for isolated machines in them") {
     const Appliance appliance;
     Question ssh = to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 22);
