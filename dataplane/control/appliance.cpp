@@ -147,12 +147,14 @@ void Appliance::watch() {
 }
 
 void Appliance::run() {
+    const sigset_t signals = end_signals();
     boost::asio::signal_set end{loop_, SIGTERM, SIGINT};
-    end.async_wait([this](boost::system::error_code, int signal) {
+    end.async_wait([&](boost::system::error_code, int signal) {
         spdlog::info("ending on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        // A second one must not kill us half-way: timeout(1) sends two.
+        pthread_sigmask(SIG_BLOCK, &signals, nullptr);
         loop_.stop();
     });
-    const sigset_t signals = end_signals();
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 
     boost::asio::steady_timer timer{loop_};
