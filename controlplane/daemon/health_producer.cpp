@@ -43,6 +43,7 @@ void HealthProducer::set_state(std::uint32_t endpoint, const EndpointState& stat
     update.state = EndpointWord::encode(state);
     update.received_ns = received_ns;
     if (put(update, true)) pending_[endpoint] = {sequence_, std::chrono::steady_clock::now()};
+    pending_hook_();
 }
 
 void HealthProducer::bind(std::uint32_t endpoint, const std::string& mac, const IpAddress& address) {
@@ -169,6 +170,7 @@ void HealthProducer::change_binding(MessageType type, std::uint32_t endpoint, co
         pending_bindings_.push_back({change, {}});
     }
     if (phase_ == Phase::kSynced) feed_bindings(std::chrono::steady_clock::now());
+    pending_hook_();
 }
 
 }  // namespace heartgate::control

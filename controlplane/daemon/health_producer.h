@@ -26,6 +26,9 @@ public:
     // How long a message may stay unacknowledged before it is sent again.
     static constexpr std::chrono::milliseconds kRetry{100};
 
+    // `pending`: pump() should run soon.
+    explicit HealthProducer(std::function<void()> pending = [] {}) : pending_hook_{std::move(pending)} {}
+
     // A dataplane is there. The full state goes to it by the sync ring; `rings` lives until detach().
     void attach(MessageRings& rings, std::uint32_t incarnation, std::uint32_t endpoint_capacity);
     void detach();
@@ -72,6 +75,7 @@ private:
     void change_binding(contract::MessageType type, std::uint32_t endpoint, const std::string& mac,
                         const IpAddress& address);
 
+    std::function<void()> pending_hook_;
     MessageRings* rings_ = nullptr;
     std::uint32_t incarnation_ = 0;
     std::uint32_t capacity_ = 0;

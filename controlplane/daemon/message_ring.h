@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the health producer needs of the dataplane's shared memory; the rings themselves are dataplane_memory.h's.
+// What heartgated uses of the dataplane's shared memory; the rings themselves are dataplane_memory.h's.
 #pragma once
 
 #include <cstdint>
 
 #include "dataplane/contract/message.h"
+#include "dataplane/contract/shared_state.h"
 
 namespace heartgate::control {
 
@@ -21,6 +22,7 @@ public:
     [[nodiscard]] virtual std::uint64_t applied_ns() const = 0;
     [[nodiscard]] virtual std::uint32_t incarnation() const = 0;
     [[nodiscard]] virtual std::uint32_t synced_incarnation() const = 0;
+    [[nodiscard]] virtual contract::DataplaneState state() const = 0;
 };
 
 }  // namespace heartgate::control

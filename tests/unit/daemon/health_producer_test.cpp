@@ -31,6 +31,9 @@ struct Rings : MessageRings {
     std::uint64_t applied_ns() const override { return 0; }
     std::uint32_t incarnation() const override { return current; }
     std::uint32_t synced_incarnation() const override { return synced; }
+    heartgate::contract::DataplaneState state() const override {
+        return heartgate::contract::DataplaneState::kForwarding;
+    }
 
     bool put(std::deque<HealthMessage>& ring, const HealthMessage& message) const {
         CHECK(message.checksum == checksum(message));

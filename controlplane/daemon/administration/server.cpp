@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/daemon/administration/server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <heartgate/v1/administration.grpc.pb.h>
+#include <heartgate/v1/endpoint.grpc.pb.h>
+#include <heartgate/v1/event.grpc.pb.h>
+#include <heartgate/v1/policy.grpc.pb.h>
+#include <heartgate/v1/statistics.grpc.pb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "controlplane/daemon/administration/event_stream.h"
+#include "controlplane/daemon/administration/unary.h"
+
+namespace heartgate::control {
+namespace {
+
+constexpr int kMostRequestBytes = 2 << 20;  // a policy of 1 MiB and its envelope
+constexpr std::chrono::milliseconds kShutdownPatience{500};
+
+using Context = grpc::CallbackServerContext;
+using Unary = grpc::ServerUnaryReactor;
+using Backend = AdministrationBackend;
+
+struct Place {
+    boost::asio::io_context& loop;
+    AdministrationBackend& backend;
+
+    template <typename Request, typename Response, typename Method>
+    Unary* call(Context* context, const Request* request, Response* response, Method method) const {
+        return on_loop(loop, backend, context, request, response, method);
+    }
+};
+
+class Endpoints : public v1::EndpointService::CallbackService {
+public:
+    explicit Endpoints(Place place) : place_{place} {}
+    Unary* List(Context* context, const v1::ListEndpointsRequest* request,
+                v1::ListEndpointsResponse* response) override {
+        return place_.call(context, request, response, &Backend::list_endpoints);
+    }
+    Unary* Get(Context* context, const v1::GetEndpointRequest* request, v1::Endpoint* response) override {
+        return place_.call(context, request, response, &Backend::get_endpoint);
+    }
+    Unary* Isolate(Context* context, const v1::IsolateRequest* request, v1::IsolateResponse* response) override {
+        return place_.call(context, request, response, &Backend::isolate);
+    }
+    Unary* Release(Context* context, const v1::ReleaseRequest* request, v1::ReleaseResponse* response) override {
+        return place_.call(context, request, response, &Backend::release);
+    }
+
+private:
+    Place place_;
+};
+
+class Policies : public v1::PolicyService::CallbackService {
+public:
+    explicit Policies(Place place) : place_{place} {}
+    Unary* Get(Context* context, const v1::GetPolicyRequest* request, v1::GetPolicyResponse* response) override {
+        return place_.call(context, request, response, &Backend::get_policy);
+    }
+    Unary* Check(Context* context, const v1::CheckPolicyRequest* request, v1::CheckPolicyResponse* response) override {
+        return place_.call(context, request, response, &Backend::check_policy);
+    }
+    Unary* Apply(Context* context, const v1::ApplyPolicyRequest* request, v1::ApplyPolicyResponse* response) override {
+        return place_.call(context, request, response, &Backend::apply_policy);
+    }
+
+private:
+    Place place_;
+};
+
+class StatisticsAnswers : public v1::StatisticsService::CallbackService {
+public:
+    explicit StatisticsAnswers(Place place) : place_{place} {}
+    Unary* Get(Context* context, const v1::GetStatisticsRequest* request, v1::Statistics* response) override {
+        return place_.call(context, request, response, &Backend::statistics);
+    }
+    Unary* ListFlows(Context* context, const v1::ListFlowsRequest* request, v1::ListFlowsResponse* response) override {
+        return place_.call(context, request, response, &Backend::list_flows);
+    }
+
+private:
+    Place place_;
+};
+
+class Administration : public v1::AdministrationService::CallbackService {
+public:
+    explicit Administration(Place place) : place_{place} {}
+    Unary* Status(Context* context, const v1::StatusRequest* request, v1::StatusResponse* response) override {
+        return place_.call(context, request, response, &Backend::status);
+    }
+    Unary* CreateToken(Context* context, const v1::CreateTokenRequest* request,
+                       v1::CreateTokenResponse* response) override {
+        return place_.call(context, request, response, &Backend::create_token);
+    }
+
+private:
+    Place place_;
+};
+
+class Events : public v1::EventService::CallbackService {
+public:
+    explicit Events(Place place) : place_{place} {}
+    Unary* List(Context* context, const v1::ListEventsRequest* request, v1::ListEventsResponse* response) override {
+        return place_.call(context, request, response, &Backend::list_events);
+    }
+    grpc::ServerWriteReactor<v1::Event>* Follow(Context* /*context*/, const v1::FollowEventsRequest* request) override {
+        return new EventStream{place_.loop, place_.backend, request->last()};
+    }
+
+private:
+    Place place_;
+};
+
+}  // namespace
+
+struct AdministrationServer::Parts {
+    explicit Parts(Place place)
+        : endpoints{place}, policies{place}, statistics{place}, administration{place}, events{place} {}
+
+    Endpoints endpoints;
+    Policies policies;
+    StatisticsAnswers statistics;
+    Administration administration;
+    Events events;
+    std::unique_ptr<grpc::Server> server;
+};
+
+AdministrationServer::AdministrationServer(std::unique_ptr<Parts> parts) : parts_{std::move(parts)} {}
+
+AdministrationServer::~AdministrationServer() {
+    parts_->server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+    parts_->server->Wait();
+}
+
+Expected<std::unique_ptr<AdministrationServer>> AdministrationServer::listen(const std::string& path,
+                                                                             boost::asio::io_context& loop,
+                                                                             AdministrationBackend& backend) {
+    auto parts = std::make_unique<Parts>(Place{loop, backend});
+    ::unlink(path.c_str());
+    grpc::ServerBuilder builder;
+    builder.SetMaxReceiveMessageSize(kMostRequestBytes);
+    builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
+    builder.RegisterService(&parts->endpoints);
+    builder.RegisterService(&parts->policies);
+    builder.RegisterService(&parts->statistics);
+    builder.RegisterService(&parts->administration);
+    builder.RegisterService(&parts->events);
+    const mode_t mask = umask(0077);
+    parts->server = builder.BuildAndStart();
+    umask(mask);
+    if (!parts->server) {
+        return error(ErrorKind::kInternal, fmt::format("{}: cannot listen: does its directory exist, and may this "
+                                                       "process write there?",
+                                                       path));
+    }
+    return std::unique_ptr<AdministrationServer>{new AdministrationServer{std::move(parts)}};
+}
+
+}  // namespace heartgate::control

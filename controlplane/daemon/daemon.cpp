@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <set>
+#include <utility>
+
+#include "controlplane/common/text.h"
+#include "controlplane/daemon/clock.h"
+
+namespace heartgate::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTick = 100ms;
+constexpr auto kStall = 1s;
+// After an outage of the way to the endpoints their TCP connections come back with the next retransmission only.
+constexpr auto kRetransmission = 5s;
+constexpr std::chrono::hours kIdentityValidity{24 * 30};
+constexpr const char* kServerName = "heartgate";
+
+}  // namespace
+
+Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::CertificateAuthority authority,
+               std::unique_ptr<Store> store, StoredState state, Primary primary)
+    : loop_{loop},
+      configuration_{std::move(configuration)},
+      authority_{std::move(authority)},
+      loaded_{std::move(state)},
+      primary_{std::move(primary)},
+      started_unix_ms_{unix_now_ms()},
+      store_{std::move(store), [&loop](std::function<void()> run) { boost::asio::post(loop, std::move(run)); },
+             [this](const std::string& trouble) {
+                 trouble_ = trouble;
+                 if (trouble.empty()) {
+                     spdlog::info("the database can be written again");
+                 } else {
+                     spdlog::error("{}; trying again every second, releases wait", trouble);
+                 }
+             }},
+      events_{store_, std::move(loaded_.events)},
+      producer_{[this] { dataplane_.pending(); }},
+      bindings_{producer_, neighbours_, events_},
+      directives_{configuration_.interval,
+                  [this](std::uint64_t stream, const v1::Directive& directive) {
+                      v1::DaemonToListener message;
+                      message.mutable_directive()->set_stream(stream);
+                      *message.mutable_directive()->mutable_directive() = directive;
+                      listener_.send(message);
+                  },
+                  [this] { boost::asio::post(loop_, [this] { directives_.flush(registry_.by_index()); }); }},
+      registry_{producer_, store_, events_, [this](EndpointRecord& record) { directives_.mark(record); }},
+      refusals_{events_},
+      listener_{loop, listener_hooks()},
+      intake_{registry_,
+              bindings_,
+              directives_,
+              refusals_,
+              events_,
+              [this](std::uint64_t stream, std::uint32_t status, const std::string& reason) {
+                  v1::DaemonToListener message;
+                  message.mutable_close()->set_stream(stream);
+                  message.mutable_close()->set_status(status);
+                  message.mutable_close()->set_reason(reason);
+                  listener_.send(message);
+              }},
+      enrolment_{authority_, registry_, store_, events_, configuration_.certificate_validity},
+      policy_{store_, events_,
+              [this](const v1::Policy& policy) {
+                  directives_.set_whom_to_call(policy.whom_to_call());
+                  registry_.set_rules(WanRules{policy});
+                  for (const auto& [index, record] : registry_.by_index()) directives_.mark(*record);
+              }},
+      dataplane_{loop, configuration_.dataplane_socket, producer_, dataplane_hooks(primary_)},
+      tick_timer_{loop} {}
+
+Expected<void> Daemon::start() {
+    enrolment_.load(loaded_);
+    std::set<std::string> revoked;
+    v1::Trust trust;
+    trust.set_ca_pem(authority_.ca_pem());
+    trust.set_accept_expired_s(static_cast<std::uint32_t>(configuration_.accept_expired.count()));
+    for (const RevokedSerial& entry : loaded_.revoked) {
+        revoked.insert(entry.serial);
+        trust.add_revoked_serials(entry.serial);
+    }
+    intake_.set_revoked(std::move(revoked));
+    listener_.set_trust(trust);
+    if (auto issued = renew_identity(); !issued) return issued;
+
+    registry_.load(std::move(loaded_.endpoints));
+    for (const auto& [index, record] : registry_.by_index()) bindings_.load(*record);
+    auto policy = policy_.start(loaded_.policies, configuration_.policy_file, configuration_.policy_required);
+    if (!policy) return policy;
+    if (auto listening = listener_.listen(configuration_.listener_socket, configuration_.listener_group,
+                                          configuration_.listener_mode);
+        !listening) {
+        return listening;
+    }
+    loaded_ = {};
+    dataplane_.start();
+    last_tick_ = monotonic_now();
+    tick();
+    return {};
+}
+
+void Daemon::stop() {
+    tick_timer_.cancel();
+    dataplane_.stop();
+    listener_.stop();
+    registry_.save_all();
+}
+
+ListenerLink::Hooks Daemon::listener_hooks() {
+    return {.hello =
+                [](const v1::ListenerHello& hello) {
+                    spdlog::info("heartgate-listener {} has connected", clean_text(hello.version(), 32));
+                },
+            .opened = [this](const v1::StreamOpened& opened) { intake_.stream_opened(opened); },
+            .heartbeat = [this](const v1::HeartbeatReceived& received,
+                                bool replayed) { intake_.heartbeat(received, replayed); },
+            .closed = [this](std::uint64_t stream) { intake_.stream_closed(stream); },
+            .replayed =
+                [this] {
+                    spdlog::info("heartgate-listener has replayed {} streams", intake_.streams());
+                    update_hearing();
+                },
+            .enrolment =
+                [this](const v1::EnrolmentCall& call) {
+                    enrolment_.call(call, [this](const v1::EnrolmentAnswer& answer) {
+                        v1::DaemonToListener message;
+                        *message.mutable_enrolment() = answer;
+                        listener_.send(message);
+                    });
+                },
+            .refusal =
+                [this](const v1::Refusal& refusal) {
+                    const auto peer = IpAddress::from_wire(refusal.peer_address());
+                    const bool known = registry_.find_id(refusal.endpoint_id()) != nullptr;
+                    refusals_.add(refusal.cause(), peer ? peer->text() : "an unknown address",
+                                  known ? refusal.endpoint_id() : "");
+                },
+            .lost =
+                [this](const std::string&) {
+                    intake_.forget_streams();
+                    update_hearing();
+                }};
+}
+
+DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
+    return {.alive = primary.alive,
+            .attach_memory = primary.attach_memory,
+            .policy = [this] { return policy_.policy(); },
+            .listener_replayed = [this] { return listener_.replayed(); },
+            .attached =
+                [this](const v1::AttachReply& reply) {
+                    neighbours_.set_interface(reply.lan_interface());
+                    events_.add(v1::DATAPLANE_ATTACHED,
+                                fmt::format("attached to the dataplane as incarnation {}", reply.incarnation()));
+                    update_hearing();
+                },
+            .lost =
+                [this](const std::string& why) {
+                    events_.add(v1::DATAPLANE_LOST, fmt::format("the dataplane is gone: {}", why));
+                    update_hearing();
+                },
+            .traffic = [this](std::uint32_t index, Instant seen) { registry_.traffic(index, seen); },
+            .start_anew = primary.start_anew};
+}
+
+Expected<void> Daemon::renew_identity() {
+    const std::vector<std::string> names{kServerName};
+    const auto certificate = authority_.issue_server(names, configuration_.heartbeat_addresses, kIdentityValidity);
+    if (!certificate) return tl::unexpected(certificate.error());
+    v1::ListenerIdentity identity;
+    identity.set_certificate_pem(certificate->certificate_pem);
+    identity.set_key_pem(certificate->key_pem);
+    listener_.set_identity(identity);
+    const std::int64_t now = pki::unix_now_s();
+    identity_renewal_unix_s_ = now + (certificate->not_after_unix_s - now) / 2;
+    return {};
+}
+
+void Daemon::tick() {
+    const Instant now = monotonic_now();
+    if (now - last_tick_ > kStall && hearing_since_) {
+        spdlog::warn("this process stood still for {} ms: nobody is MISSING for that", (now - last_tick_) / 1ms);
+        hearing_since_ = now;
+    }
+    last_tick_ = now;
+    registry_.tick(now, hearing_since_);
+    if (pki::unix_now_s() >= identity_renewal_unix_s_) {
+        if (const auto renewed = renew_identity(); !renewed) {
+            spdlog::error("the listener's certificate cannot be renewed: {}", renewed.error().message);
+            identity_renewal_unix_s_ = pki::unix_now_s() + 3600;
+        }
+    }
+    tick_timer_.expires_after(kTick);
+    tick_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) tick();
+    });
+}
+
+// Silence counts from here on; while either part of the way is missing nothing is concluded from it.
+void Daemon::update_hearing() {
+    if (!listener_.replayed() || !dataplane_.attached()) {
+        hearing_since_.reset();
+    } else if (!hearing_since_) {
+        hearing_since_ = monotonic_now() + kRetransmission;
+    }
+}
+
+}  // namespace heartgate::control

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What administrators ask of the daemon.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "controlplane/common/text.h"
+#include "controlplane/daemon/clock.h"
+#include "controlplane/daemon/daemon.h"
+
+namespace heartgate::control {
+namespace {
+
+constexpr std::size_t kMostReason = 255;
+constexpr std::uint32_t kMostListed = 10'000;
+constexpr std::uint32_t kMostPast = 1'000;
+constexpr std::uint32_t kMostFlows = 100'000;
+constexpr std::chrono::seconds kAppliedPatience{5};
+
+bool contains(const std::string& text, const std::string& part) {
+    return std::search(text.begin(), text.end(), part.begin(), part.end(), [](unsigned char left, unsigned char right) {
+               return std::tolower(left) == std::tolower(right);
+           }) != text.end();
+}
+
+bool wanted(const EndpointRecord& record, const v1::ListEndpointsRequest& request) {
+    const auto& colours = request.colours();
+    const auto& presences = request.presences();
+    if (!colours.empty() && std::find(colours.begin(), colours.end(), record.stored.colour) == colours.end()) {
+        return false;
+    }
+    if (!presences.empty() &&
+        std::find(presences.begin(), presences.end(), record.stored.presence) == presences.end()) {
+        return false;
+    }
+    return request.name_contains().empty() || contains(record.stored.host, request.name_contains()) ||
+           contains(record.stored.user, request.name_contains());
+}
+
+}  // namespace
+
+std::optional<Error> Daemon::disk_trouble() const {
+    if (trouble_.empty()) return std::nullopt;
+    return Error{ErrorKind::kUnavailable, fmt::format("{}: mend that first, nothing was changed", trouble_)};
+}
+
+void Daemon::list_endpoints(const v1::ListEndpointsRequest& request, Answer<v1::ListEndpointsResponse> answer) {
+    std::vector<const EndpointRecord*> records;
+    for (const auto& [index, record] : registry_.by_index()) {
+        if (wanted(*record, request)) records.push_back(record.get());
+    }
+    std::stable_sort(records.begin(), records.end(), [](const EndpointRecord* left, const EndpointRecord* right) {
+        return left->stored.host < right->stored.host;
+    });
+    v1::ListEndpointsResponse response;
+    for (const EndpointRecord* record : records) *response.add_endpoints() = describe(*record);
+    answer(std::move(response));
+}
+
+void Daemon::get_endpoint(const v1::GetEndpointRequest& request, Answer<v1::Endpoint> answer) {
+    const auto record = registry_.find(request.endpoint());
+    answer(record ? Expected<v1::Endpoint>{describe(**record)} : tl::unexpected(record.error()));
+}
+
+void Daemon::isolate(const v1::IsolateRequest& request, Answer<v1::IsolateResponse> answer) {
+    const std::uint64_t asked_ns = monotonic_ns();
+    const auto found = registry_.find(request.endpoint());
+    if (!found) {
+        answer(tl::unexpected(found.error()));
+        return;
+    }
+    const std::string reason = clean_text(request.reason(), kMostReason);
+    if (reason.empty() || request.reason().size() > kMostReason) {
+        answer(
+            error(ErrorKind::kInvalidArgument,
+                  fmt::format("a reason of 1 to {} bytes is needed: its user and the log are shown it", kMostReason)));
+        return;
+    }
+    EndpointRecord* record = *found;
+    registry_.isolate(*record, reason);
+    dataplane_.when_applied(record->stored.index, kAppliedPatience,
+                            [record, asked_ns, answer = std::move(answer)](std::uint64_t applied_ns) {
+                                v1::IsolateResponse response;
+                                *response.mutable_endpoint() = describe(*record);
+                                response.set_applied(applied_ns != 0);
+                                // Isolated before, for another reason: nothing had to be applied.
+                                if (applied_ns > asked_ns)
+                                    response.set_applied_after_us((applied_ns - asked_ns) / 1000);
+                                answer(std::move(response));
+                            });
+}
+
+void Daemon::release(const v1::ReleaseRequest& request, Answer<v1::ReleaseResponse> answer) {
+    const auto found = registry_.find(request.endpoint());
+    if (!found) {
+        answer(tl::unexpected(found.error()));
+        return;
+    }
+    if (const auto trouble = disk_trouble()) {
+        answer(tl::unexpected(*trouble));
+        return;
+    }
+    EndpointRecord* record = *found;
+    registry_.release(*record, [this, record, answer = std::move(answer)] {
+        dataplane_.when_applied(record->stored.index, kAppliedPatience, [record, answer](std::uint64_t applied_ns) {
+            v1::ReleaseResponse response;
+            *response.mutable_endpoint() = describe(*record);
+            response.set_applied(applied_ns != 0);
+            answer(std::move(response));
+        });
+    });
+}
+
+void Daemon::get_policy(const v1::GetPolicyRequest& /*request*/, Answer<v1::GetPolicyResponse> answer) {
+    const auto policy = policy_.policy();
+    if (!policy) {
+        answer(error(ErrorKind::kNotFound,
+                     "there is no policy, so that everything is dropped: `hgctl policy apply FILE`"));
+        return;
+    }
+    v1::GetPolicyResponse response;
+    *response.mutable_policy() = *policy;
+    response.set_yaml(policy_.yaml());
+    answer(std::move(response));
+}
+
+void Daemon::check_policy(const v1::CheckPolicyRequest& request, Answer<v1::CheckPolicyResponse> answer) {
+    const auto parsed =
+        parse_policy(request.yaml(), clean_text(request.file_name().empty() ? "policy" : request.file_name(), 255));
+    if (!parsed) {
+        answer(tl::unexpected(parsed.error()));
+        return;
+    }
+    v1::CheckPolicyResponse response;
+    for (const std::string& warning : parsed->warnings) response.add_warnings(warning);
+    answer(std::move(response));
+}
+
+void Daemon::apply_policy(const v1::ApplyPolicyRequest& request, Answer<v1::ApplyPolicyResponse> answer) {
+    if (const auto trouble = disk_trouble()) {
+        answer(tl::unexpected(*trouble));
+        return;
+    }
+    policy_.apply(request, dataplane_, answer);
+}
+
+void Daemon::statistics(const v1::GetStatisticsRequest& /*request*/, Answer<v1::Statistics> answer) {
+    dataplane_.statistics([this, answer = std::move(answer)](Expected<v1::Statistics> result) {
+        // Without a dataplane the heartbeats alone.
+        v1::Statistics statistics = result ? std::move(*result) : v1::Statistics{};
+        v1::HeartbeatStatistics& heartbeats = *statistics.mutable_heartbeats();
+        heartbeats.set_accepted(intake_.accepted());
+        heartbeats.set_streams(intake_.streams());
+        refusals_.fill(heartbeats);
+        answer(std::move(statistics));
+    });
+}
+
+void Daemon::list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlowsResponse> answer) {
+    const std::size_t address = request.address().size();
+    if (request.limit() > kMostFlows || (address != 0 && address != 4 && address != 16)) {
+        answer(error(ErrorKind::kInvalidArgument,
+                     fmt::format("limit {} and an address of {} bytes; allowed: at most {}, and 0, 4 or 16 bytes",
+                                 request.limit(), address, kMostFlows)));
+        return;
+    }
+    dataplane_.list_flows(request, std::move(answer));
+}
+
+void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusResponse> answer) {
+    v1::StatusResponse response;
+    response.set_version(HEARTGATE_VERSION);
+    response.set_dataplane_attached(dataplane_.attached());
+    response.set_dataplane_state(dataplane_.sentence());
+    response.set_listener_connected(listener_.connected());
+    response.set_policy_revision(policy_.revision());
+    for (const auto& [index, record] : registry_.by_index()) {
+        const StoredEndpoint& stored = record->stored;
+        const bool at_risk = stored.colour == v1::RED || record->target.isolated;
+        if (at_risk) {
+            response.set_at_risk(response.at_risk() + 1);
+        } else if (stored.colour == v1::YELLOW) {
+            response.set_warning(response.warning() + 1);
+        } else if (stored.presence == v1::CONNECTED) {
+            response.set_connected(response.connected() + 1);
+        }
+        if (stored.presence == v1::MISSING) response.set_missing(response.missing() + 1);
+        response.set_enrolled(response.enrolled() + 1);
+    }
+    response.set_started_unix_ms(started_unix_ms_);
+    response.set_incarnation(dataplane_.incarnation());
+    response.set_ca_fingerprint(authority_.fingerprint());
+    answer(std::move(response));
+}
+
+void Daemon::create_token(const v1::CreateTokenRequest& request, Answer<v1::CreateTokenResponse> answer) {
+    if (const auto trouble = disk_trouble()) {
+        answer(tl::unexpected(*trouble));
+        return;
+    }
+    enrolment_.create_token(request, answer);
+}
+
+void Daemon::list_events(const v1::ListEventsRequest& request, Answer<v1::ListEventsResponse> answer) {
+    if (request.limit() > kMostListed) {
+        answer(error(ErrorKind::kInvalidArgument,
+                     fmt::format("limit {}; allowed: at most {}", request.limit(), kMostListed)));
+        return;
+    }
+    std::string id;
+    if (!request.endpoint().empty()) {
+        const auto found = registry_.find(request.endpoint());
+        if (!found) {
+            answer(tl::unexpected(found.error()));
+            return;
+        }
+        id = (*found)->stored.id;
+    }
+    v1::ListEventsResponse response;
+    for (v1::Event& event : events_.newest(request.limit() == 0 ? 100 : request.limit(), id)) {
+        *response.add_events() = std::move(event);
+    }
+    answer(std::move(response));
+}
+
+std::uint64_t Daemon::follow_events(std::uint32_t past, std::function<void(const v1::Event&)> follower) {
+    for (const v1::Event& event : events_.newest(std::min(past, kMostPast), "")) follower(event);
+    return events_.follow(std::move(follower));
+}
+
+void Daemon::unfollow_events(std::uint64_t number) { events_.unfollow(number); }
+
+}  // namespace heartgate::control

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/daemon/neighbours.h"
+
+#include <ifaddrs.h>
+#include <libmnl/libmnl.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cstring>
+#include <stdexcept>
+
+namespace heartgate::control {
+namespace {
+
+int take_mac(const nlattr* attribute, void* mac) {
+    if (mnl_attr_get_type(attribute) == NDA_LLADDR && mnl_attr_get_payload_len(attribute) == 6) {
+        static_cast<std::string*>(mac)->assign(static_cast<const char*>(mnl_attr_get_payload(attribute)), 6);
+    }
+    return MNL_CB_OK;
+}
+
+int take_neighbour(const nlmsghdr* header, void* mac) {
+    const auto* message = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(header));
+    constexpr unsigned kKnown = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
+    if (header->nlmsg_type == RTM_NEWNEIGH && (message->ndm_state & kKnown) != 0) {
+        mnl_attr_parse(header, sizeof(*message), take_mac, mac);
+    }
+    return MNL_CB_STOP;
+}
+
+}  // namespace
+
+KernelNeighbours::KernelNeighbours() : socket_{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)} {
+    if (socket_ == nullptr || mnl_socket_bind(socket_, 0, MNL_SOCKET_AUTOPID) < 0) {
+        throw std::runtime_error{"netlink: the kernel's neighbour table cannot be asked: " +
+                                 std::string{std::strerror(errno)}};
+    }
+}
+
+KernelNeighbours::~KernelNeighbours() { mnl_socket_close(socket_); }
+
+std::optional<std::string> KernelNeighbours::mac(const IpAddress& address) {
+    const unsigned index = interface_.empty() ? 0 : if_nametoindex(interface_.c_str());
+    if (index == 0) return std::nullopt;
+    alignas(nlmsghdr) std::array<char, 4096> buffer{};
+    nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
+    header->nlmsg_type = RTM_GETNEIGH;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    header->nlmsg_seq = ++sequence_;
+    auto* message = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ndmsg)));
+    message->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
+    message->ndm_ifindex = static_cast<int>(index);
+    const std::string wire = address.wire();
+    mnl_attr_put(header, NDA_DST, wire.size(), wire.data());
+    if (mnl_socket_sendto(socket_, header, header->nlmsg_len) < 0) return std::nullopt;
+    const auto bytes = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (bytes <= 0) return std::nullopt;
+    std::string mac;
+    if (mnl_cb_run(buffer.data(), static_cast<std::size_t>(bytes), sequence_, mnl_socket_get_portid(socket_),
+                   take_neighbour, &mac) < 0 ||
+        mac.empty()) {
+        return std::nullopt;
+    }
+    return mac;
+}
+
+bool KernelNeighbours::own(const IpAddress& address) {
+    ifaddrs* list = nullptr;
+    if (getifaddrs(&list) != 0) return true;
+    bool found = false;
+    for (const ifaddrs* entry = list; entry != nullptr && !found; entry = entry->ifa_next) {
+        if (entry->ifa_addr == nullptr) continue;
+        std::optional<IpAddress> own;
+        if (entry->ifa_addr->sa_family == AF_INET) {
+            const auto* socket_address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
+            own = IpAddress::from_wire({reinterpret_cast<const char*>(&socket_address->sin_addr), 4});
+        } else if (entry->ifa_addr->sa_family == AF_INET6) {
+            const auto* socket_address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr);
+            own = IpAddress::from_wire({reinterpret_cast<const char*>(&socket_address->sin6_addr), 16});
+        }
+        found = own == address;
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+}  // namespace heartgate::control
