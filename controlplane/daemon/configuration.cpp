@@ -61,7 +61,7 @@ void read_heartbeat(const YamlNode& node, Configuration& configuration) {
         configuration.heartbeat_addresses.clear();
         for (const YamlNode& entry : list.elements("a list of IPv4 and IPv6 addresses")) {
             const auto address = IpAddress::from_text(entry.text("an IPv4 or IPv6 address"));
-            if (!address || !address->is_routed_unicast()) entry.fail("an IPv4 or IPv6 address");
+            if (!address) entry.fail("an IPv4 or IPv6 address");
             configuration.heartbeat_addresses.push_back(address->text());
         }
         if (configuration.heartbeat_addresses.empty()) list.complain("found no address; allowed: one or more");

@@ -13,7 +13,7 @@ constexpr std::size_t kMostBytes = 64UL << 20U;
 void DataplaneClient::connect(std::function<void()> connected, std::function<void(const std::string&)> closed) {
     auto socket = std::make_shared<FramedSocket::Socket>(loop_);
     socket->async_connect(boost::asio::local::stream_protocol::endpoint{path_},
-                          [this, socket, connected = std::move(connected),
+                          [this, here = std::weak_ptr<bool>{here_}, socket, connected = std::move(connected),
                            closed = std::move(closed)](const boost::system::error_code& failure) {
                               if (failure) {
                                   closed(fmt::format("{}: {}", path_, failure.message()));

@@ -39,6 +39,7 @@ private:
     std::string path_;
     std::shared_ptr<FramedSocket> socket_;
     std::deque<Reply> waiting_;
+    std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // for a connection attempt that ends after this object
 };
 
 }  // namespace heartgate::control

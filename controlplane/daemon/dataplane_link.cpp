@@ -67,7 +67,7 @@ void DataplaneLink::watch() {
     if (!alive && (phase_ != Phase::kAbsent || memory_tried_)) {
         lose("heartgate-dataplane has ended");
     } else if (!alive) {
-        say_once("waiting for heartgate-dataplane: no DPDK primary process with this file prefix runs; start it");
+        say_once("waiting for heartgate-dataplane: it does not run (with this dpdk.file_prefix); start it");
     } else if (phase_ == Phase::kAbsent && monotonic_now() >= connect_not_before_) {
         connect();
     } else if (phase_ == Phase::kMapping) {

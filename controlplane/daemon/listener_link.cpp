@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/error.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -81,7 +82,7 @@ void ListenerLink::send(const v1::DaemonToListener& message) {
 
 void ListenerLink::accept() {
     acceptor_.async_accept([this](const boost::system::error_code& failure, FramedSocket::Socket socket) {
-        if (!acceptor_.is_open()) return;
+        if (failure == boost::asio::error::operation_aborted) return;
         if (failure) {
             spdlog::error("listener socket: {}", failure.message());
         } else {

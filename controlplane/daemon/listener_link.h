@@ -30,6 +30,9 @@ public:
     };
 
     ListenerLink(boost::asio::io_context& loop, Hooks hooks);
+    ~ListenerLink() { stop(); }
+    ListenerLink(const ListenerLink&) = delete;
+    ListenerLink& operator=(const ListenerLink&) = delete;
 
     // `group`: a name, or empty. Takes the place of a socket that a predecessor left behind.
     [[nodiscard]] Expected<void> listen(const std::string& path, const std::string& group, unsigned mode);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controlplane/daemon/bindings.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "controlplane/store/store_writer.h"
+
+namespace {
+
+using namespace heartgate;
+using namespace heartgate::control;
+
+const std::string kMacA("\2\0\0\0\0\xa", 6);
+const std::string kMacB("\2\0\0\0\0\xb", 6);
+
+IpAddress ip(const std::string& text) { return *IpAddress::from_text(text); }
+
+struct Nothing : Store {
+    Expected<StoredState> load(std::size_t) override { return StoredState{}; }
+    Expected<void> write(const std::vector<StoreChange>&) override { return {}; }
+};
+
+struct Kernel : Neighbours {
+    std::optional<std::string> mac(const IpAddress& address) override {
+        const auto entry = entries.find(address);
+        return entry == entries.end() ? std::nullopt : std::optional{entry->second};
+    }
+    bool own(const IpAddress& address) override { return address == ip("10.0.0.1"); }
+    std::map<IpAddress, std::string> entries;
+};
+
+struct Lan {
+    Lan() {
+        for (EndpointRecord* record : {&a, &b}) {
+            record->stored.index = record == &a ? 1 : 2;
+            record->stored.host = std::string(1, record == &a ? 'a' : 'b');
+        }
+    }
+    // A heartbeat of `record` from `peer`, whose one interface has `mac` and `addresses`.
+    std::size_t heard(EndpointRecord& record, const std::string& peer, const std::string& mac,
+                      const std::vector<std::string>& addresses) {
+        google::protobuf::RepeatedPtrField<v1::Interface> interfaces;
+        v1::Interface& interface = *interfaces.Add();
+        interface.set_mac(mac);
+        for (const std::string& address : addresses) interface.add_addresses(ip(address).wire());
+        record.peer = ip(peer);
+        record.health.heartbeat(Instant{std::chrono::seconds{++beats}}, record.stored.index,
+                                {.order = {1, beats}, .colour = contract::Colour::kGreen});
+        return bindings.observe(record, ip(peer), interfaces).size();
+    }
+    [[nodiscard]] std::size_t events(v1::EventKind kind) const {
+        std::size_t count = 0;
+        for (const v1::Event& event : log.newest(100, "")) count += event.kind() == kind ? 1 : 0;
+        return count;
+    }
+
+    std::uint64_t beats = 0;
+    StoreWriter store{std::make_unique<Nothing>(), [](const std::function<void()>&) {}, [](const std::string&) {}};
+    EventLog log{store, {}};
+    HealthProducer producer;
+    Kernel kernel;
+    Bindings bindings{producer, kernel, log};
+    EndpointRecord a;
+    EndpointRecord b;
+};
+
+std::vector<IpAddress> addresses(const EndpointRecord& record) { return record.addresses(); }
+
+}  // namespace
+
+TEST_CASE("the observed address is bound, and the other addresses of that interface with it") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    CHECK(lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "2001:db8::5", "fe80::5"}) > 0);
+    CHECK(addresses(lan.a) == std::vector<IpAddress>{ip("10.0.0.5"), ip("2001:db8::5")});
+    CHECK(lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "2001:db8::5", "fe80::5"}) == 0);
+}
+
+TEST_CASE("an address that the machine does not have is behind NAT: reported once, not bound") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    for (int turn = 0; turn < 3; ++turn) lan.heard(lan.a, "10.0.0.5", kMacB, {"192.168.1.7"});
+    CHECK(addresses(lan.a).empty());
+    CHECK(lan.events(v1::BEHIND_NAT) == 1);
+}
+
+TEST_CASE("a machine that is reached through another MAC than its own is not bound") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacB;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    CHECK(addresses(lan.a).empty());
+    CHECK(lan.events(v1::BEHIND_NAT) == 1);
+}
+
+TEST_CASE("what the kernel does not know yet is asked again with the next heartbeat") {
+    Lan lan;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    CHECK(addresses(lan.a).empty());
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    CHECK(addresses(lan.a).size() == 1);
+}
+
+TEST_CASE("an agent's word alone binds neither another's address nor the appliance's own") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.kernel.entries[ip("10.0.0.6")] = kMacB;
+    lan.kernel.entries[ip("10.0.0.7")] = kMacB;
+    lan.heard(lan.b, "10.0.0.6", kMacB, {"10.0.0.6"});
+    // .6 is bound to b, .7 is seen with b's MAC, .1 is the gateway.
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.1"});
+    CHECK(addresses(lan.a) == std::vector<IpAddress>{ip("10.0.0.5")});
+    CHECK(addresses(lan.b) == std::vector<IpAddress>{ip("10.0.0.6")});
+}
+
+TEST_CASE("an address moves when its former owner is gone, and raises an alarm while it is connected") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    lan.kernel.entries[ip("10.0.0.5")] = kMacB;
+    lan.heard(lan.b, "10.0.0.5", kMacB, {"10.0.0.5"});
+    lan.heard(lan.b, "10.0.0.5", kMacB, {"10.0.0.5"});
+    CHECK(addresses(lan.b).empty());
+    CHECK(lan.events(v1::SPOOF) == 1);
+
+    lan.a.health.stream_closed(1);
+    CHECK(lan.heard(lan.b, "10.0.0.5", kMacB, {"10.0.0.5"}) >= 2);  // both have changed
+    CHECK(addresses(lan.a).empty());
+    CHECK(addresses(lan.b) == std::vector<IpAddress>{ip("10.0.0.5")});
+}
+
+TEST_CASE("a healthy machine gives up an address that it no longer has, one that is cut off does not") {
+    const bool cut_off = GENERATE(false, true);
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.kernel.entries[ip("10.0.0.9")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    if (cut_off) lan.a.decision = {CutOffCause::kColour, "internet"};
+    lan.heard(lan.a, "10.0.0.9", kMacA, {"10.0.0.9"});
+    CHECK(addresses(lan.a).size() == (cut_off ? 2 : 1));
+}
