@@ -56,6 +56,15 @@ bool FlowRecord::try_refresh(std::uint32_t generation, contract::EndpointWord so
     return stands;
 }
 
+bool FlowRecord::try_refresh(std::uint32_t generation, const EndpointTable& endpoints) noexcept {
+    if (!claim()) return false;
+    const bool stands = !later(generation_.load(std::memory_order_relaxed), generation) &&
+                        word(0) == endpoints.word(endpoint(0)) && word(1) == endpoints.word(endpoint(1));
+    if (stands) generation_.store(generation, std::memory_order_release);
+    unclaim();
+    return stands;
+}
+
 bool FlowRecord::try_route(Direction direction, std::uint16_t next_hop, std::uint32_t epoch) noexcept {
     if (!claim()) return false;
     const std::uint32_t before = route_epoch_.load(std::memory_order_relaxed);

@@ -131,7 +131,10 @@ public:
 
     // Decided anew.
     bool try_store(const Decision& decision) noexcept;
-    // Both words are still `source` and `destination`, as read after `generation` was loaded: the verdict stands.
+    // The verdict stands if both endpoints' words are still the recorded ones: compared in here, against the table's
+    // (loaded after `generation`), so that no decision of a slower worker can slip in between.
+    bool try_refresh(std::uint32_t generation, const EndpointTable& endpoints) noexcept;
+    // The same with words as the caller read them from the table (never from the record) after loading `generation`.
     bool try_refresh(std::uint32_t generation, contract::EndpointWord source,
                      contract::EndpointWord destination) noexcept;
     // The route of `direction` was looked up under `epoch`. The other direction's is forgotten if it is of another one.

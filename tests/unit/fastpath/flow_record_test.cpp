@@ -56,14 +56,22 @@ TEST_CASE("generations are compared across their wrap") {
     CHECK_FALSE(record.try_store(decision(0xffffffff, DropReason::kNone, 0x100)));
 }
 
-TEST_CASE("a verdict is refreshed only while both words are the recorded ones") {
+TEST_CASE("a verdict is refreshed only while both endpoints' words are the recorded ones") {
+    using heartgate::contract::EndpointState;
+    EndpointTable endpoints{20};
+    endpoints.set(11, EndpointState{.isolated = true});
+    endpoints.set(11, EndpointState{});
     FlowRecord record;
-    REQUIRE(record.try_store(decision(5, DropReason::kNone, 0x100)));
-    CHECK(record.try_refresh(6, EndpointWord{0x100}, EndpointWord{0}));
+    REQUIRE(record.try_store(decision(5, DropReason::kNone, endpoints.word(11).raw())));
+    CHECK(record.try_refresh(6, endpoints));
     CHECK(record.current(6, 3, kMac));
-    CHECK_FALSE(record.try_refresh(7, EndpointWord{0x200}, EndpointWord{0}));
-    CHECK_FALSE(record.try_refresh(7, EndpointWord{0x100}, EndpointWord{0x100}));
-    CHECK_FALSE(record.try_refresh(5, EndpointWord{0x100}, EndpointWord{0}));
+    CHECK_FALSE(record.try_refresh(5, endpoints));  // a slow worker
+    CHECK(record.generation() == 6);
+
+    endpoints.set(11, EndpointState{.isolated = true});
+    CHECK_FALSE(record.try_refresh(7, endpoints));
+    endpoints.set(11, EndpointState{});  // as before, but a later version
+    CHECK_FALSE(record.try_refresh(8, endpoints));
     CHECK(record.generation() == 6);
 }
 
