@@ -45,17 +45,6 @@ bool FlowRecord::try_store(const Decision& decision) noexcept {
     return fresh;
 }
 
-bool FlowRecord::try_refresh(std::uint32_t generation, contract::EndpointWord source,
-                             contract::EndpointWord destination) noexcept {
-    if (!claim()) return false;
-    // Compared again inside: between the caller's comparison and here the record may have been decided anew.
-    const bool stands =
-        !later(generation_.load(std::memory_order_relaxed), generation) && word(0) == source && word(1) == destination;
-    if (stands) generation_.store(generation, std::memory_order_release);
-    unclaim();
-    return stands;
-}
-
 bool FlowRecord::try_refresh(std::uint32_t generation, const EndpointTable& endpoints) noexcept {
     if (!claim()) return false;
     const bool stands = !later(generation_.load(std::memory_order_relaxed), generation) &&

@@ -132,11 +132,9 @@ public:
     // Decided anew.
     bool try_store(const Decision& decision) noexcept;
     // The verdict stands if both endpoints' words are still the recorded ones: compared in here, against the table's
-    // (loaded after `generation`), so that no decision of a slower worker can slip in between.
+    // (loaded after `generation`), so that no decision of a slower worker can slip in between. Read reason()
+    // after it has returned true.
     bool try_refresh(std::uint32_t generation, const EndpointTable& endpoints) noexcept;
-    // The same with words as the caller read them from the table (never from the record) after loading `generation`.
-    bool try_refresh(std::uint32_t generation, contract::EndpointWord source,
-                     contract::EndpointWord destination) noexcept;
     // The route of `direction` was looked up under `epoch`. The other direction's is forgotten if it is of another one.
     bool try_route(Direction direction, std::uint16_t next_hop, std::uint32_t epoch) noexcept;
 

@@ -80,14 +80,8 @@ std::uint32_t destination_endpoint(const WorkerContext& context, const IpAddress
 DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
     FlowRecord& record = *flow.record;
     const Again again{context, burst, packet, record, flow.direction};
-    if (again.unchanged()) {
-        // Words before the reason: who sees a word sees a reason at least as new.
-        const contract::EndpointWord source = record.word(0);
-        const contract::EndpointWord destination = record.word(1);
-        const DropReason reason = record.reason();
-        record.try_refresh(burst.generation, source, destination);
-        return reason;
-    }
+    // Once refreshed, a slower worker's decision of an earlier generation is no longer taken.
+    if (again.unchanged() && record.try_refresh(burst.generation, context.deps.endpoints)) return record.reason();
     context.counters.redecided.add(1);
     const bool other_mac = again.lan_mac() != record.lan_mac();
     const Decision decision = again.decide();
