@@ -2,6 +2,7 @@
 #include "dataplane/port/port.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -34,25 +35,31 @@ void check(int result, Zone zone, const PortConfig& config, const char* what) {
 
 std::string device_name(const PortConfig& config) { return config.device.substr(0, config.device.find(',')); }
 
-// Where net_tap and net_af_packet look for their interface.
-std::string interface_hint(const PortConfig& config) {
-    const std::size_t begin = config.device.find("iface=");
-    if (begin == std::string::npos) return "; see the device's DPDK documentation for its arguments";
-    const std::string interface = config.device.substr(begin + 6, config.device.find(',', begin) - begin - 6);
+// net_tap would make a missing interface itself, without a cable; net_af_packet's own message names a number.
+void check_interface(Zone zone, const PortConfig& config) {
+    const std::size_t begin = config.device.find(",iface=");
+    if (begin == std::string::npos) return;
+    const std::string name = config.device.substr(begin + 7, config.device.find(',', begin + 7) - begin - 7);
+    if (if_nametoindex(name.c_str()) != 0) return;
     const std::string inside = config.netns.empty() ? "" : fmt::format(" -n {}", config.netns);
-    return fmt::format("; is its interface there? see: ip{} link show {}", inside, interface);
+    fail(zone, config,
+         fmt::format("there is no interface {}; make it, for net_tap: ip{} tuntap add dev {} mode tap multi_queue",
+                     name, inside, name));
 }
 
 std::uint16_t add_device(Zone zone, const PortConfig& config) {
     const std::string name = device_name(config);
     std::uint16_t id = 0;
     if (is_virtual(config.device)) {
+        check_interface(zone, config);
         const std::size_t comma = config.device.find(',');
         const std::string arguments = comma == std::string::npos ? "" : config.device.substr(comma + 1);
         const int result = rte_eal_hotplug_add("vdev", name.c_str(), arguments.c_str());
         if (result < 0) {
             fail(zone, config,
-                 fmt::format("the device cannot be made: {}{}", rte_strerror(-result), interface_hint(config)));
+                 fmt::format(
+                     "the device cannot be made: {}; is ports.{}.device right, and does no other program use it?",
+                     rte_strerror(-result), name_of(zone)));
         }
     }
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
