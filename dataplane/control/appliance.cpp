@@ -167,7 +167,8 @@ void Appliance::run() {
         });
     };
     again();
-    spdlog::info("ready: control socket {}, transit waits for policy and endpoint states", config_.control_socket);
+    spdlog::info("ready: control socket {}{}", config_.control_socket,
+                 tables_->gate.ready() ? "" : ", transit waits for policy and endpoint states");
     loop_.run();
 }
 

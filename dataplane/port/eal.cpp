@@ -77,9 +77,12 @@ std::vector<std::string> eal_arguments(const Config& config) {
         lcores += fmt::format(",{}@{}", worker_lcore(worker), config.workers.cores[worker]);
     }
     std::vector<std::string> arguments{
-        "heartgate-dataplane",  "--proc-type=primary", "--file-prefix=" + dpdk.file_prefix,
-        "--lcores=" + lcores,   "--main-lcore=0",      "--no-telemetry",
-        "--log-level=*:warning"};
+        "heartgate-dataplane", "--proc-type=primary", "--file-prefix=" + dpdk.file_prefix,
+        "--lcores=" + lcores,  "--main-lcore=0",      "--no-telemetry"};
+    // net_tap reports a qdisc that only rte_flow would need as an error at each start. Of a driver that is loaded
+    // later the first level given counts.
+    arguments.emplace_back("--log-level=pmd.net.tap:critical");
+    arguments.emplace_back("--log-level=*:warning");
     if (dpdk.hugepages) {
         arguments.push_back(fmt::format("--socket-mem={}", dpdk.memory_mb));
         arguments.push_back(fmt::format("--socket-limit={}", dpdk.memory_mb));
