@@ -40,11 +40,12 @@ DropReason check_tcp(const Input& input, std::size_t available, PacketMeta& meta
     const std::size_t header = (tcp[tcp_header::kDataOffset] >> 4U) * std::size_t{4};
     if (header < tcp_header::kLength || header > available) return DropReason::kBadTransport;  // RFC 9293, 3.1
     meta.tcp_flags = tcp[tcp_header::kFlags] & 0x3fU;
-    // No sender makes these; scanners do, to slip past filters (RFC 9293, 3.5: a segment opens or ends, not both).
+    // No sender makes these; scanners do, to slip past filters: a segment opens, ends or resets, and all but the first
+    // SYN and some resets acknowledge (RFC 9293, 3.1 and 3.10.7.4).
     const unsigned control = meta.tcp_flags & (tcp::kSyn | tcp::kFin | tcp::kRst);
-    if ((control & (control - 1U)) != 0 || (control == 0 && (meta.tcp_flags & tcp::kAck) == 0)) {
-        return DropReason::kBadTransport;
-    }
+    const bool acknowledges = (meta.tcp_flags & tcp::kAck) != 0;
+    const bool alone = (control & (control - 1U)) == 0;
+    if (!alone || (!acknowledges && control != tcp::kSyn && control != tcp::kRst)) return DropReason::kBadTransport;
     meta.source_port = load16(tcp);
     meta.destination_port = load16(tcp + 2);
     if (meta.source_port == 0 || meta.destination_port == 0) return DropReason::kBadTransport;  // RFC 6335, 6
