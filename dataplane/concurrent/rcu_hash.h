@@ -8,6 +8,7 @@
 #include <rte_jhash.h>
 #include <sys/random.h>
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -56,12 +57,12 @@ public:
         void* data = nullptr;
         const std::int32_t position = rte_hash_lookup_data(hash_.get(), &key, &data);
         if (position < 0) return {};
-        return {.position = position, .value = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(data))};
+        return {.position = position, .value = std::bit_cast<std::uint64_t>(data)};
     }
 
     // The writer. put() inserts, or replaces the value in one store; nothing found: table full.
     Found put(const Key& key, std::uint64_t value) noexcept {
-        if (rte_hash_add_key_data(hash_.get(), &key, reinterpret_cast<void*>(value)) != 0) return {};
+        if (rte_hash_add_key_data(hash_.get(), &key, std::bit_cast<void*>(value)) != 0) return {};
         return find(key);
     }
     bool erase(const Key& key) noexcept { return rte_hash_del_key(hash_.get(), &key) >= 0; }

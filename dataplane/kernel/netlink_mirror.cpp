@@ -132,7 +132,7 @@ private:
         });
         for (const int family : {AF_INET, AF_INET6}) {
             dump<rtmsg>(RTM_GETROUTE, family, [this, &found](const nlmsghdr& message) {
-                if (auto route = parse_route(message, interfaces_)) found.push_back(std::move(*route));
+                if (const auto route = parse_route(message, interfaces_)) found.push_back(*route);
             });
         }
         std::sort(wan_addresses.begin(), wan_addresses.end());

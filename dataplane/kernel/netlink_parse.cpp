@@ -69,7 +69,8 @@ std::optional<Zone> zone_of(int index, const InterfaceIndices& interfaces) {
     return std::nullopt;
 }
 
-bool is_dead(unsigned flags) { return (flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) != 0; }
+// LINKDOWN does not count: the link is our own descriptor, and comes up a moment after it was opened.
+bool is_dead(unsigned flags) { return (flags & RTNH_F_DEAD) != 0; }
 
 // Fills zone and gateway; false: through no interface of ours.
 bool take_next_hop(Route& route, int index, const nlattr* gateway, const nlattr* gateway_via, int family,

@@ -48,6 +48,7 @@ struct Mirrored {
     }
     bool wan_becomes(const std::vector<std::string>& addresses) {
         std::vector<std::uint32_t> expected;
+        expected.reserve(addresses.size());
         for (const std::string& address : addresses) expected.push_back(ip(address).ipv4());
         std::sort(expected.begin(), expected.end());
         return eventually([&] {
