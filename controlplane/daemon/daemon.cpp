@@ -117,8 +117,11 @@ void Daemon::stop() {
 
 ListenerLink::Hooks Daemon::listener_hooks() {
     return {.hello =
-                [](const v1::ListenerHello& hello) {
-                    spdlog::info("heartgate-listener {} has connected", clean_text(hello.version(), 32));
+                [this](const v1::ListenerHello& hello) {
+                    spdlog::info("heartgate-listener {} is connected{}", clean_text(hello.version(), 32),
+                                 hello.ready_monotonic_ns() == 0 ? "" : " and accepts endpoints");
+                    listener_ready_ = hello.ready_monotonic_ns() != 0;
+                    update_hearing();
                 },
             .opened = [this](const v1::StreamOpened& opened) { intake_.stream_opened(opened); },
             .heartbeat = [this](const v1::HeartbeatReceived& received,
@@ -126,7 +129,7 @@ ListenerLink::Hooks Daemon::listener_hooks() {
             .closed = [this](std::uint64_t stream) { intake_.stream_closed(stream); },
             .replayed =
                 [this] {
-                    spdlog::info("heartgate-listener has replayed {} streams", intake_.streams());
+                    spdlog::debug("heartgate-listener has replayed {} streams", intake_.streams());
                     update_hearing();
                 },
             .enrolment =
@@ -147,6 +150,7 @@ ListenerLink::Hooks Daemon::listener_hooks() {
             .lost =
                 [this](const std::string&) {
                     intake_.forget_streams();
+                    listener_ready_ = false;
                     update_hearing();
                 }};
 }
@@ -207,7 +211,7 @@ void Daemon::tick() {
 
 // Silence counts from here on; while either part of the way is missing nothing is concluded from it.
 void Daemon::update_hearing() {
-    if (!listener_.replayed() || !dataplane_.attached()) {
+    if (!listener_ready_ || !listener_.replayed() || !dataplane_.attached()) {
         hearing_since_.reset();
     } else if (!hearing_since_) {
         hearing_since_ = monotonic_now() + kRetransmission;

@@ -93,6 +93,7 @@ private:
     PolicyKeeper policy_;
     DataplaneLink dataplane_;
 
+    bool listener_ready_ = false;           // it accepts endpoints
     std::optional<Instant> hearing_since_;  // listener and dataplane both there, and this loop not stalled
     Instant last_tick_{};
     std::int64_t identity_renewal_unix_s_ = 0;

@@ -32,10 +32,13 @@ EndpointHealth::Outcome EndpointHealth::heartbeat(Instant now, std::uint64_t str
     if (outcome.duplicate) switches_ = 0;
     rival_.reset();
 
+    // The very heartbeat that is known already: it says which stream is open, not that anybody is alive.
+    const bool known = report.order == order_ && presence_ != Presence::kNone;
     stream_ = stream;
     order_ = report.order;
     colour_ = report.colour;
     interval_ = report.interval;
+    if (known) return outcome;
     last_heartbeat_ = now;
     grace_from_.reset();
     if (report.goodbye) {

@@ -87,6 +87,7 @@ FakeListener::FakeListener(boost::asio::io_context& loop, const std::string& pat
 void FakeListener::hello() {
     v1::ListenerToDaemon message;
     message.mutable_hello()->set_version("test");
+    message.mutable_hello()->set_ready_monotonic_ns(1);
     send(message);
 }
 

@@ -237,6 +237,20 @@ TEST_CASE("after a restart the replayed last heartbeat of a stream is accepted, 
     CHECK(health.stream() == 1);
 }
 
+TEST_CASE("a replay of what is known already brings nobody back") {
+    for (const Presence presence : {Presence::kMissing, Presence::kAsleep, Presence::kConnected}) {
+        EndpointHealth health{Colour::kGreen, presence, {.boot = 7, .sequence = 5}, 15s};
+        HeartbeatReport replayed = report(5);
+        replayed.replayed = true;
+        health.heartbeat(kStart, 1, replayed);
+        CHECK(health.presence() == presence);
+        HeartbeatReport newer = report(6);
+        newer.replayed = true;
+        health.heartbeat(kStart, 1, newer);
+        CHECK(health.presence() == Presence::kConnected);
+    }
+}
+
 TEST_CASE("what was ASLEEP before a restart becomes MISSING only by traffic after it") {
     EndpointHealth health{Colour::kGreen, Presence::kAsleep, {.boot = 7, .sequence = 5}, 15s};
     health.traffic(kStart - 1s);
