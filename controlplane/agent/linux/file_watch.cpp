@@ -209,7 +209,7 @@ std::size_t FileWatch::walk(const std::atomic<bool>& stop) const {
 }
 
 void FileWatch::run() {
-    const UniqueFd mounts{::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)};
+    const UniqueFd mounts{::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC)};
     std::array<pollfd, 3> waiting{{{fanotify_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}, {mounts.get(), POLLPRI, 0}}};
     while (!stopping_) {
         if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) break;

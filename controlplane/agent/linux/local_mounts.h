@@ -8,6 +8,6 @@
 namespace heartgate::control::agent {
 
 // Mount points of file systems that can be written to and whose data is here: no kernel interfaces, no network shares.
-[[nodiscard]] std::vector<std::string> local_mounts(const std::string& mountinfo_path = "/proc/self/mountinfo");
+[[nodiscard]] std::vector<std::string> local_mounts(const std::string& mountinfo_path = "/proc/thread-self/mountinfo");
 
 }  // namespace heartgate::control::agent
