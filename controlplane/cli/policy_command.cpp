@@ -91,7 +91,7 @@ int show(const Context& context, const Arguments& arguments) {
 
 // The whole file, or an exit code after saying what is wrong. "-" is the standard input.
 int read_file(const Context& context, const std::string& name, std::string& text) {
-    constexpr std::size_t kMaxPolicy = 1024 * 1024;
+    constexpr std::size_t kMaxPolicy = 1024UL * 1024;
     std::ifstream file;
     if (name != "-") {
         errno = 0;

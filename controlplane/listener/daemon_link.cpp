@@ -13,7 +13,7 @@
 namespace heartgate::control::listener {
 namespace {
 
-constexpr std::size_t kMaxFrame = 128 * 1024;
+constexpr std::size_t kMaxFrame = 128UL * 1024;
 constexpr std::size_t kMaxBacklog = 256UL * 1024 * 1024;  // a replay of 50,000 streams is about 50 MB
 constexpr std::chrono::milliseconds kRetry{200};
 

@@ -15,7 +15,7 @@ class RenewRequest;
 
 namespace heartgate::control::listener {
 
-constexpr std::size_t kMaxHeartbeatBytes = 64 * 1024;
+constexpr std::size_t kMaxHeartbeatBytes = 64UL * 1024;
 
 struct Problem {
     std::string cause;    // short and stable, for Refusal.cause and counters: "unknown colour"

@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kCallTimeout = 10 * kSecond;
 constexpr std::uint64_t kFirstHeartbeatTimeout = 30 * kSecond;
+constexpr std::uint64_t kUnreadTime = 5 * kSecond;  // for how long heartgated may leave a frame unread
 constexpr std::size_t kMaxCalls = 1000;
 constexpr auto kNoDaemon = "the gateway's control plane is not there at the moment; try again in a few seconds";
 
@@ -114,11 +115,13 @@ void Relay::stream_closed(std::uint64_t stream) {
         const auto found = streams_.find(stream);
         if (found == streams_.end()) return;
         OpenStream& open = found->second;
-        if (link_.connected()) {
-            link_.send(closed_message(stream));
-        } else if (open.last && !open.delivered) {
-            std::string endpoint = open.opened.endpoint_id();
-            farewells_.insert_or_assign(std::move(endpoint), Farewell{std::move(open.opened), std::move(*open.last)});
+        link_.send(closed_message(stream));
+        if (open.last) {
+            Farewell farewell{std::move(open.opened), std::move(*open.last), monotonic_ns()};
+            if (link_.connected())
+                recent_.push_back(std::move(farewell));
+            else if (!open.delivered)
+                remember(std::move(farewell));
         }
         streams_.erase(found);
     });
@@ -158,6 +161,9 @@ void Relay::enrolment(v1::EnrolmentCall call, AnswerHandler answer) {
 void Relay::on_connected() {
     // What heartgated missed while it was away: each stream with its last heartbeat, once.
     send_hello();
+    for (const auto& [id, open] : streams_) {
+        if (open.last) farewells_.erase(open.opened.endpoint_id());  // it has come back and said something newer
+    }
     for (const auto& [endpoint, farewell] : farewells_) {
         link_.send(opened_message(farewell.opened));
         link_.send(heartbeat_message(farewell.last));
@@ -180,6 +186,8 @@ void Relay::on_lost() {
     fail_calls(kNoDaemon);
     // Frames written shortly before may not have been read: the last heartbeats count as unseen until replayed.
     for (auto& [id, open] : streams_) open.delivered = false;
+    for (Farewell& farewell : recent_) remember(std::move(farewell));
+    recent_.clear();
 }
 
 void Relay::on_message(v1::DaemonToListener&& message) {
@@ -237,6 +245,11 @@ void Relay::on_close(const v1::CloseStream& close) {
     found->second.stream->end(known ? static_cast<int>(close.status()) : grpc::StatusCode::UNKNOWN, close.reason());
 }
 
+void Relay::remember(Farewell farewell) {
+    std::string endpoint = farewell.opened.endpoint_id();
+    farewells_.insert_or_assign(std::move(endpoint), std::move(farewell));
+}
+
 void Relay::fail_calls(const std::string& why) {
     for (auto& [id, call] : std::exchange(calls_, {})) call.answer(failed_answer(grpc::StatusCode::UNAVAILABLE, why));
 }
@@ -253,6 +266,7 @@ void Relay::sweep() {
         if (!open.last && now - open.opened.opened_monotonic_ns() > kFirstHeartbeatTimeout)
             open.stream->end(grpc::StatusCode::DEADLINE_EXCEEDED, "no heartbeat within 30 seconds");
     }
+    while (!recent_.empty() && now - recent_.front().closed_ns > kUnreadTime) recent_.pop_front();
     sweeper_.expires_after(std::chrono::seconds(1));
     sweeper_.async_wait([this](const boost::system::error_code& problem) {
         if (!problem) sweep();

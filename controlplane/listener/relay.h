@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,11 +52,12 @@ private:
         std::optional<v1::HeartbeatReceived> last;
         bool delivered = false;  // the last heartbeat was handed to a connected heartgated
     };
-    // A stream that ended while heartgated was away, with a heartbeat that it has not seen: a machine that turned RED
-    // and left is still RED.
+    // A stream that ended with a heartbeat that heartgated has not seen, or may not have: a machine that turned RED and
+    // left is still RED.
     struct Farewell {
         v1::StreamOpened opened;
         v1::HeartbeatReceived last;
+        std::uint64_t closed_ns = 0;
     };
     struct PendingCall {
         AnswerHandler answer;
@@ -70,6 +72,7 @@ private:
     void offer_identity();
     void send_hello();
     void sweep();
+    void remember(Farewell farewell);
     void fail_calls(const std::string& why);
 
     boost::asio::io_context& loop_;
@@ -83,6 +86,7 @@ private:
     std::uint64_t next_call_ = 1;
     std::unordered_map<std::uint64_t, OpenStream> streams_;
     std::unordered_map<std::string, Farewell> farewells_;  // by endpoint id: the newest of each
+    std::deque<Farewell> recent_;  // the same, of the last seconds: written to heartgated, perhaps never read
     std::unordered_map<std::uint64_t, PendingCall> calls_;
     std::string trusted_ca_pem_;
     RefusalLog refusal_log_;

@@ -145,3 +145,14 @@ TEST_CASE("a wrong configuration is named by file, line, key, and what is allowe
     CHECK_THAT(message("ports: 1\n"), Catch::Contains("ports"));
     CHECK_FALSE(load_config("/nonexistent/listener.yaml"));
 }
+
+TEST_CASE("the example configuration is valid and shows the defaults") {
+    const auto config = load_config(HEARTGATE_SOURCE "/packaging/examples/listener.yaml");
+    REQUIRE(config);
+    const ListenerConfig defaults;
+    CHECK(config->daemon_socket == defaults.daemon_socket);
+    CHECK(config->listen == defaults.listen);
+    CHECK(config->port == defaults.port);
+    CHECK(config->max_connections == defaults.max_connections);
+    CHECK(config->max_connections_per_source == defaults.max_connections_per_source);
+}

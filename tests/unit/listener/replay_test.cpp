@@ -59,6 +59,21 @@ TEST_CASE("what a machine said before it left is heard, even if heartgated was a
     CHECK(site.daemon.wait_for(sequence(2)).heartbeat().heartbeat().colour() == v1::RED);
 }
 
+TEST_CASE("what a machine said just before heartgated died is said again") {
+    Site site;
+    Session session(site.channel(site.credentials()));
+    v1::Heartbeat red = green(2);
+    red.set_colour(v1::RED);
+    REQUIRE(session.send(red));
+    site.daemon.wait_for(sequence(2));
+    REQUIRE(session.close().ok());
+    site.daemon.wait_for([](const auto& message) { return message.has_stream_closed(); });
+    site.daemon.go();
+    site.daemon.come();
+    CHECK(site.daemon.wait_for(sequence(2)).heartbeat().heartbeat().colour() == v1::RED);
+    site.daemon.wait_for([](const auto& message) { return message.has_stream_closed(); });
+}
+
 TEST_CASE("endpoints can begin sessions while heartgated is away") {
     Site site;
     site.daemon.go();

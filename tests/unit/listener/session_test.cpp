@@ -159,3 +159,22 @@ TEST_CASE("a flood of heartbeats ends the stream") {
     CHECK(session.end().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
     site.daemon.wait_for(refusal("too many heartbeats"));
 }
+
+TEST_CASE("headers beyond the limit are refused and harm nobody else") {
+    Site site;
+    for (const std::size_t size : {3000UL, 5000UL, 9000UL, 20'000UL, 200'000UL}) {
+        grpc::ClientContext context;
+        context.set_deadline(std::chrono::system_clock::now() + 10s);
+        context.AddMetadata("x-padding", std::string(size, 'x'));
+        auto stub = v1::HeartbeatService::NewStub(site.channel(site.credentials()));
+        auto stream = stub->Session(&context);
+        stream->Write(green());
+        stream->WritesDone();
+        v1::Directive ignored;
+        while (stream->Read(&ignored)) continue;
+        CHECK(stream->Finish().ok() == (size < 4096));
+    }
+    Session session(site.channel(site.credentials()));
+    REQUIRE(session.send(green(42)));
+    site.daemon.wait_for([](const auto& m) { return m.heartbeat().heartbeat().sequence() == 42; });
+}
