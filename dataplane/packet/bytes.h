@@ -24,6 +24,12 @@ inline void store_raw(std::uint8_t* at, Value value) noexcept {
 [[nodiscard]] constexpr std::uint16_t swap16(std::uint16_t value) noexcept { return __builtin_bswap16(value); }
 [[nodiscard]] constexpr std::uint32_t swap32(std::uint32_t value) noexcept { return __builtin_bswap32(value); }
 
+// A MAC address in the low 48 bits, first byte lowest. Reads two bytes beyond it; one load, since six bytes copied into
+// eight would make the processor wait for the copy.
+[[nodiscard]] inline std::uint64_t load_mac(const std::uint8_t* at) noexcept {
+    return load_raw<std::uint64_t>(at) & 0xffff'ffff'ffffU;
+}
+
 // Network order to host order and back.
 [[nodiscard]] inline std::uint16_t load16(const std::uint8_t* at) noexcept {
     return swap16(load_raw<std::uint16_t>(at));

@@ -23,6 +23,12 @@ namespace heartgate::dataplane {
     return sum;
 }
 
+// The same of an IPv4 header without options, which nearly all packets have.
+[[nodiscard]] inline std::uint64_t ipv4_header_sum(const std::uint8_t* at) noexcept {
+    return std::uint64_t{load_raw<std::uint32_t>(at)} + load_raw<std::uint32_t>(at + 4) +
+           load_raw<std::uint32_t>(at + 8) + load_raw<std::uint32_t>(at + 12) + load_raw<std::uint32_t>(at + 16);
+}
+
 [[nodiscard]] constexpr std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
     sum = (sum & 0xffffffffU) + (sum >> 32U);
     sum = (sum & 0xffffU) + (sum >> 16U);

@@ -162,7 +162,8 @@ DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta&
     const std::size_t total = load16(ip + ipv4::kTotalLength);
     if ((ip[0] >> 4U) != 4 || header < ipv4::kLength || total < header) return DropReason::kBadIpHeader;
     if (meta.network + total > meta.frame_length || !input.holds(meta.network, header)) return DropReason::kTruncated;
-    if (internet_checksum({ip, header}) != 0) return DropReason::kBadIpChecksum;
+    if (checksum_fold(header == ipv4::kLength ? ipv4_header_sum(ip) : checksum_sum({ip, header})) != 0xffff)
+        return DropReason::kBadIpChecksum;
     if (header != ipv4::kLength) {
         const DropReason reason = check_options({ip + ipv4::kLength, header - ipv4::kLength});
         if (reason != DropReason::kNone) return reason;
@@ -282,15 +283,12 @@ DropReason parse_arp(const Input& input, const PacketMeta& meta) noexcept {
 }
 
 DropReason check_link_addresses(const Input& input, const ParseOrigin& origin, PacketMeta& meta) noexcept {
-    std::uint64_t own = 0;
-    std::uint64_t destination = 0;
-    std::memcpy(&own, origin.mac.data(), 6);
-    std::memcpy(&destination, input.at(0), 6);
-    if (meta.source_mac == own) return DropReason::kOwnMac;
+    const std::uint64_t destination = load_mac(input.at(0));
+    if (meta.source_mac == origin.mac) return DropReason::kOwnMac;
     // IEEE 802.3, 3.2.3: a source is one station. Zero stands for "none" in flow records.
     if ((meta.source_mac & 1U) != 0 || meta.source_mac == 0) return DropReason::kBadEthernet;
     meta.group_frame = (destination & 1U) != 0;
-    return destination == own || meta.group_frame ? DropReason::kNone : DropReason::kForeignMac;
+    return destination == origin.mac || meta.group_frame ? DropReason::kNone : DropReason::kForeignMac;
 }
 
 // IEEE 802.1Q, 6.9.1: VLAN 0 is a priority tag, the frame counts as untagged. A second tag is nobody's.
@@ -315,7 +313,7 @@ DropReason check_tags(const Input& input, std::uint16_t stripped_tag, const Pars
 DropReason parse_frame(const Input& input, std::uint16_t stripped_tag, const ParseOrigin& origin, PacketMeta& meta,
                        FlowKey6& key6) noexcept {
     if (!input.holds(0, ethernet::kLength)) return DropReason::kTruncated;
-    std::memcpy(&meta.source_mac, input.at(ethernet::kSource), 6);
+    meta.source_mac = load_mac(input.at(ethernet::kSource));  // the type lies behind it
     DropReason reason = DropReason::kNone;
     if (origin.zone != Zone::kLocal) {
         reason = check_link_addresses(input, origin, meta);

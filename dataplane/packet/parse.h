@@ -14,7 +14,7 @@ namespace heartgate::dataplane {
 
 // Where a frame comes from.
 struct ParseOrigin {
-    MacAddress mac{};        // the appliance's on this port
+    std::uint64_t mac = 0;   // the appliance's on this port, as flow_record.h packs it
     std::uint16_t vlan = 0;  // the zone's tag, 0: untagged
     Zone zone = Zone::kLan;  // kLocal: Linux sent it; link-layer addresses are not checked then
 };

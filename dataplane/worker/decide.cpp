@@ -89,7 +89,9 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     }
     question.to = transit.route.zone;
     if (question.to == Zone::kLan) {
-        question.destination_endpoint = destination_endpoint(context, question.destination, transit.route);
+        const BindingTable::Source destination = lan_destination(context, question.destination, transit.route);
+        if (destination.reason != DropReason::kNone) return destination.reason;
+        question.destination_endpoint = destination.endpoint;
     }
     verdict = context.deps.gate.decide(question);
     return verdict.passes() ? check_first(packet.meta) : verdict.reason;

@@ -16,7 +16,8 @@ constexpr unsigned kAhead = 4;
 
 void parse_burst(const WorkerContext& context, Burst& burst) noexcept {
     const Zone port = burst.ingress == Zone::kLocal ? burst.egress : burst.ingress;
-    const ParseOrigin origin{.mac = context.port(port).mac, .vlan = context.port(port).vlan, .zone = burst.ingress};
+    const ParseOrigin origin{
+        .mac = pack(context.port(port).mac), .vlan = context.port(port).vlan, .zone = burst.ingress};
     for (unsigned i = 0; i < kAhead && i < burst.count; ++i) {
         rte_prefetch0(rte_pktmbuf_mtod(burst.packets[i], const void*));
     }

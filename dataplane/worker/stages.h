@@ -27,9 +27,10 @@ void forward(WorkerContext& context, Burst& burst) noexcept;
 // An answer between two LAN machines: the record's MAC is the other one's, so the binding of the sender is looked up.
 [[nodiscard]] contract::DropReason check_answering_neighbour(const WorkerContext& context, const Packet& packet,
                                                              FlowRef flow) noexcept;
-// The endpoint behind a LAN address: bound itself, or by the MAC that it resolves to.
-[[nodiscard]] std::uint32_t destination_endpoint(const WorkerContext& context, const IpAddress& address,
-                                                 const RouteResult& route) noexcept;
+// The endpoint behind a LAN address: bound itself, or by the MAC that it resolves to. A MAC that would be a spoof as a
+// source is none as a destination either: whoever takes over an address by ARP gets no packets of its owner.
+[[nodiscard]] BindingTable::Source lan_destination(const WorkerContext& context, const IpAddress& address,
+                                                   const RouteResult& route) noexcept;
 
 // decide.cpp: a packet without a flow. Ends with the packet sent, punted, held or dropped.
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;

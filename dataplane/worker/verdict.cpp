@@ -49,9 +49,11 @@ struct Again {
             question.source_spoofed = source.reason != DropReason::kNone;
             question.source_endpoint = source.endpoint;
         }
+        BindingTable::Source destination{.endpoint = contract::kNoEndpoint, .reason = DropReason::kNone};
         if (question.to == Zone::kLan) {
-            question.destination_endpoint =
-                destination_endpoint(context, question.destination, context.deps.routes.lookup(question.destination));
+            destination =
+                lan_destination(context, question.destination, context.deps.routes.lookup(question.destination));
+            question.destination_endpoint = destination.endpoint;
         }
         Decision decision{.verdict = context.deps.gate.decide(question),
                           .generation = burst.generation,
@@ -63,18 +65,21 @@ struct Again {
             lan_source(question.destination).reason != DropReason::kNone) {
             decision.verdict.reason = DropReason::kSpoofedAddress;
         }
+        if (decision.verdict.passes()) decision.verdict.reason = destination.reason;
         return decision;
     }
 };
 
 }  // namespace
 
-std::uint32_t destination_endpoint(const WorkerContext& context, const IpAddress& address,
-                                   const RouteResult& route) noexcept {
+BindingTable::Source lan_destination(const WorkerContext& context, const IpAddress& address,
+                                     const RouteResult& route) noexcept {
+    const BindingTable& bindings = context.deps.bindings;
     const std::uint16_t vlan = context.port(Zone::kLan).vlan;
-    const std::uint32_t bound = context.deps.bindings.destination(address, vlan);
-    if (bound != contract::kNoEndpoint || route.kind != RouteResult::Kind::kForward) return bound;
-    return context.deps.bindings.destination(context.deps.routes.next_hop(route.next_hop).destination, vlan);
+    if (route.kind != RouteResult::Kind::kForward) {
+        return {.endpoint = bindings.destination(address, vlan), .reason = DropReason::kNone};
+    }
+    return bindings.source(context.deps.routes.next_hop(route.next_hop).destination, address, vlan);
 }
 
 DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {

@@ -246,6 +246,23 @@ GOLDEN("an isolated endpoint cannot take over the flow of a machine without an a
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
 )");
 
+GOLDEN("answers do not follow an address that another endpoint has taken over by ARP", R"(
+    lan guest 10.0.0.66:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        out lan guest 203.0.113.7:53 > 10.0.0.66:5000 udp ttl 63
+    isolate pc
+    resolve 10.0.0.66 pc
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        drop spoofed-address
+    resolve 10.0.0.66 guest
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        out lan guest 203.0.113.7:53 > 10.0.0.66:5000 udp ttl 63
+    resolve 10.0.0.11 intruder
+    lan guest 10.0.0.66:5000 > 10.0.0.11:445 tcp syn
+        drop spoofed-address
+)");
+
 GOLDEN("another MAC gets a machine nowhere where a heartbeat is required", R"(
     policy heartbeat
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "dataplane/flow/flow_record.h"
 #include "dataplane/nat/checksum_delta.h"
 #include "dataplane/packet/address_text.h"
 #include "dataplane/packet/checksum.h"
@@ -21,7 +22,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr MacAddress kOwn{2, 0, 0, 0, 0, 1};
-constexpr ParseOrigin kLanOrigin{.mac = kOwn, .vlan = 0, .zone = Zone::kLan};
+const ParseOrigin kLanOrigin{.mac = pack(kOwn), .vlan = 0, .zone = Zone::kLan};
 
 struct Parsed {
     PacketMeta meta;
@@ -145,7 +146,7 @@ TEST_CASE("an IPv4-mapped address in an IPv6 packet is refused") {
 }
 
 TEST_CASE("what Linux sends may have any link-layer address, but still has to be whole") {
-    const ParseOrigin linux_origin{.mac = kOwn, .vlan = 0, .zone = Zone::kLocal};
+    const ParseOrigin linux_origin{.mac = pack(kOwn), .vlan = 0, .zone = Zone::kLocal};
     Bytes frame = udp4();
     std::copy(kOwn.begin(), kOwn.end(), &frame[6]);
     frame[0] = 4;
