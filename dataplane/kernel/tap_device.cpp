@@ -82,20 +82,29 @@ void write_setting(const std::string& name, const std::string& path, const char*
     if (!file && required) fail(name, path, errno == 0 ? EIO : errno, fmt::format("it must be {}", value));
 }
 
+// A neighbour that Linux asked for while the dataplane was away is asked for again after this time, by default only
+// after a second: that would be the time to the first packet after a restart. Given up after two seconds.
+void write_neighbour_settings(const std::string& name, const std::string& family) {
+    const std::string neighbours = "/proc/sys/net/" + family + "/neigh/" + name;
+    write_setting(name, neighbours + "/retrans_time_ms", "200", false);
+    write_setting(name, neighbours + "/mcast_solicit", "10", false);
+    write_setting(name, neighbours + "/mcast_resolicit", "3", false);
+}
+
 // The kernel answers and sends as this device alone, and never forwards: that is the dataplane's.
 void write_settings(const std::string& name, Zone zone) {
     const std::string ipv4 = "/proc/sys/net/ipv4/conf/" + name;
     write_setting(name, ipv4 + "/forwarding", "0", true);
     write_setting(name, ipv4 + "/arp_ignore", "1", true);
     write_setting(name, ipv4 + "/arp_announce", "2", true);
-    write_setting(name, "/proc/sys/net/ipv4/neigh/" + name + "/mcast_resolicit", "3", false);
+    write_neighbour_settings(name, "ipv4");
     const std::string ipv6 = "/proc/sys/net/ipv6/conf/";
     if (access((ipv6 + name).c_str(), F_OK) != 0) return;  // without IPv6
     // IPv6 forwards when this one is on, whatever the device says.
     write_setting(name, ipv6 + "all/forwarding", "0", true);
     write_setting(name, ipv6 + name + "/forwarding", "0", true);
     if (zone == Zone::kLan) write_setting(name, ipv6 + name + "/accept_ra", "0", true);  // we are the router
-    write_setting(name, "/proc/sys/net/ipv6/neigh/" + name + "/mcast_resolicit", "3", false);
+    write_neighbour_settings(name, "ipv6");
 }
 
 void set_link(const TapOptions& options) {
