@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 100ms;
 constexpr auto kStall = 1s;
+constexpr auto kChangePatience = 1s;
 // After an outage of the way to the endpoints their TCP connections come back with the next retransmission only.
 constexpr auto kRetransmission = 5s;
 constexpr std::chrono::hours kIdentityValidity{24 * 30};
@@ -124,8 +125,11 @@ ListenerLink::Hooks Daemon::listener_hooks() {
                     update_hearing();
                 },
             .opened = [this](const v1::StreamOpened& opened) { intake_.stream_opened(opened); },
-            .heartbeat = [this](const v1::HeartbeatReceived& received,
-                                bool replayed) { intake_.heartbeat(received, replayed); },
+            .heartbeat =
+                [this](const v1::HeartbeatReceived& received, bool replayed) {
+                    intake_.heartbeat(received, replayed);
+                    if (!replayed && received.heartbeat().detected_monotonic_ns() != 0) account_for_change(received);
+                },
             .closed = [this](std::uint64_t stream) { intake_.stream_closed(stream); },
             .replayed =
                 [this] {
@@ -153,6 +157,20 @@ ListenerLink::Hooks Daemon::listener_hooks() {
                     listener_ready_ = false;
                     update_hearing();
                 }};
+}
+
+void Daemon::account_for_change(const v1::HeartbeatReceived& received) {
+    const EndpointRecord* record = intake_.endpoint_of(received.stream());
+    if (record == nullptr) return;
+    dataplane_.when_applied(record->stored.index, kChangePatience,
+                            [record, detected_ns = received.heartbeat().detected_monotonic_ns(),
+                             received_ns = received.received_monotonic_ns()](std::uint64_t applied_ns) {
+                                // A release waits for the disk first: what is in force by now is older.
+                                if (applied_ns < received_ns) return;
+                                spdlog::info("{} ({}): change in force, detected_ns={} received_ns={} applied_ns={}",
+                                             record->stored.host, record->stored.id, detected_ns, received_ns,
+                                             applied_ns);
+                            });
 }
 
 DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {

@@ -65,6 +65,8 @@ public:
 private:
     [[nodiscard]] ListenerLink::Hooks listener_hooks();
     [[nodiscard]] DataplaneLink::Hooks dataplane_hooks(const Primary& primary);
+    // One line on how long a change took from its detection to every worker, for heartbeats that say when it was found.
+    void account_for_change(const v1::HeartbeatReceived& received);
     [[nodiscard]] Expected<void> renew_identity();
     void tick();
     void update_hearing();

@@ -119,6 +119,11 @@ void HeartbeatIntake::heartbeat(const v1::HeartbeatReceived& received, bool repl
     }
 }
 
+const EndpointRecord* HeartbeatIntake::endpoint_of(std::uint64_t stream) const {
+    const auto entry = sessions_.find(stream);
+    return entry == sessions_.end() ? nullptr : entry->second.record;
+}
+
 void HeartbeatIntake::refuse(std::uint64_t stream, std::uint32_t status, const std::string& cause,
                              const Session& session) {
     refusals_.add(cause, fmt::format("{} at {}", who(*session.record), session.peer.text()), session.record->stored.id);

@@ -35,6 +35,8 @@ public:
     // The listener is gone; it announces its streams again when it comes back.
     void forget_streams();
 
+    // Whose stream it is; nullptr if it was refused or is closed.
+    [[nodiscard]] const EndpointRecord* endpoint_of(std::uint64_t stream) const;
     [[nodiscard]] std::uint64_t streams() const { return sessions_.size(); }
     [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 
