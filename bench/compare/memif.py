@@ -7,6 +7,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATAPLANE = ROOT / "build/dataplane/control/heartgate-dataplane"
 GENERATOR = ROOT / "build/bench/memif/generator"
 DESTINATION_MAC = "02:48:47:00:00:01"  # of the appliance's LAN port; testpmd does not look at it
 
@@ -23,37 +24,83 @@ def ports(role, socket):
     return arguments
 
 
-class Testpmd:
+class Program:
+    """A program under test: knows its name and how to be started."""
+
+    def start(self, directory):
+        with open(directory / "program.log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(self.command(directory), stdin=subprocess.PIPE, stdout=log,
+                                            stderr=subprocess.STDOUT)
+
+    def stop(self):
+        self.process.stdin.close()  # testpmd ends when its input does
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Testpmd(Program):
     """dpdk-testpmd in one of its forwarding modes."""
 
     def __init__(self, mode):
         self.name = f"testpmd {mode}"
         self._mode = mode
 
-    def start(self, directory):
-        log = open(directory / "testpmd.log", "w", encoding="utf-8")
-        self._process = subprocess.Popen(
-            ["dpdk-testpmd", "-l", "0,1", "--in-memory", "-m", "128", "--no-pci", "--file-prefix", "hg-bench-testpmd",
-             *ports("server", directory / "memif.sock"), "--", f"--forward-mode={self._mode}", "--auto-start",
-             "--nb-cores=1", "--rxd=2048", "--txd=2048", "--total-num-mbufs=16384"],
-            stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
-        return self._process
-
-    def stop(self):
-        self._process.stdin.close()  # it ends when its input does
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+    def command(self, directory):
+        return ["dpdk-testpmd", "-l", "0,1", "--in-memory", "-m", "128", "--no-pci", "--file-prefix", "hg-bench-testpmd",
+                *ports("server", directory / "memif.sock"), "--", f"--forward-mode={self._mode}", "--auto-start",
+                "--nb-cores=1", "--rxd=2048", "--txd=2048", "--total-num-mbufs=16384"]
 
 
-def wait_for_socket(process, directory, name):
+class Heartgate(Program):
+    """heartgate-dataplane with source NAT and one rule, neighbours and routes given statically, no kernel."""
+
+    name = "heartgate-dataplane"
+
+    def __init__(self, flows):
+        self._flows = flows
+
+    def command(self, directory):
+        (directory / "policy.txt").write_text(
+            'rules { id: 1 name: "internet" from_zone: "lan" to_zone: "wan" action: ACCEPT }\n')
+        device = "net_memif{0},role=server,id={0},socket={1},socket-abstract=no,rsize=11"
+        (directory / "dataplane.yaml").write_text(f"""
+dpdk: {{file_prefix: hg-bench-dataplane, memory_mb: {192 + self._flows // 1024}}}
+workers: {{cores: [1], idle: {{empty_polls: 0}}}}
+ports:
+  lan:
+    device: "{device.format(0, directory / 'memif.sock')}"
+    descriptors: 2048
+    mac: "{DESTINATION_MAC}"
+    addresses: [10.20.0.1/24]
+  wan:
+    device: "{device.format(1, directory / 'memif.sock')}"
+    descriptors: 2048
+    mac: "02:48:47:00:00:02"
+    addresses: [203.0.113.1/24, 203.0.113.2/24]
+kernel: {{enabled: false}}
+routes:
+  - {{to: 198.18.0.0/15, via: 203.0.113.254, port: wan}}
+neighbours:
+  - {{address: 203.0.113.254, mac: "02:48:47:00:01:01", port: wan}}
+heartbeat_addresses: []
+flows: {{ipv4_capacity: {max(65536, 2 * self._flows)}}}
+endpoints: {{capacity: 1024}}
+control_socket: {directory / 'dataplane.sock'}
+standalone_policy: {directory / 'policy.txt'}
+""")
+        return [DATAPLANE, "--config", directory / "dataplane.yaml"]
+
+
+def wait_for_socket(program, directory):
     deadline = time.monotonic() + 20
     while not (directory / "memif.sock").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
+        if program.process.poll() is not None or time.monotonic() > deadline:
             logs = "\n".join(log.read_text(errors="replace") for log in directory.glob("*.log"))
-            raise Failure(f"{name} did not open its ports\n{logs}")
+            raise Failure(f"{program.name} did not open its ports\n{logs}")
         time.sleep(0.02)
 
 
@@ -72,15 +119,15 @@ def run_generator(directory, seconds, flows, name):
 
 def measure(rounds, seconds, flows):
     """A list of {"program", "received_pps" (best), "rounds"}; the first is the base of the ratios."""
-    programs = [Testpmd("io"), Testpmd("macswap")]
+    programs = [Testpmd("io"), Testpmd("macswap"), Heartgate(flows)]
     rates = {program.name: [] for program in programs}
     for _ in range(rounds):
         for program in programs:
             with tempfile.TemporaryDirectory(prefix="heartgate-bench-") as folder:
                 directory = pathlib.Path(folder)
-                process = program.start(directory)
+                program.start(directory)
                 try:
-                    wait_for_socket(process, directory, program.name)
+                    wait_for_socket(program, directory)
                     rates[program.name].append(run_generator(directory, seconds, flows, program.name))
                 finally:
                     program.stop()

@@ -4,19 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export HEARTGATE_LAB=hgself
-failed=0
+source tests/system/lib.sh
 
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then echo "ok $name"; else
-        echo "not ok $name"
-        failed=1
-    fi
-}
-on() { scripts/lab exec "$@"; }
-
-trap 'scripts/lab down' EXIT
+trap finish_test EXIT
 scripts/lab up --bare
 check "the laboratory comes up twice without harm" scripts/lab up --bare
 check "each host has its own name" test "$(on desktop hostname) $(on adserver hostname)" = "DESKTOP-SJAJN20 adserver"

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sends numbered UDP packets ("TAG NUMBER SENT_NS") at a steady rate until SIGTERM, then prints how many as JSON.
+"""Sends numbered UDP packets ("TAG NUMBER SENT_NS") at a steady rate until SIGTERM. Prints "sending" when it begins, and
+at the end how many it has sent, as JSON.
 
 numbered.py TAG DESTINATION [PORT [RATE]]     RATE in packets per second, default 1000
 """
@@ -26,6 +27,7 @@ signal.signal(signal.SIGINT, stop)
 family = socket.AF_INET6 if ":" in destination else socket.AF_INET
 endpoint = socket.socket(family, socket.SOCK_DGRAM)
 endpoint.connect((destination, port))
+print("sending", flush=True)
 number = refused = 0
 due = time.monotonic()
 while running:

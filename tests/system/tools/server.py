@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server on the internet side of the laboratory, IPv4 and IPv6.
 
-HTTP port 80: /stream?rate=BYTES_PER_SECOND (never ends), /eicar.com (the EICAR test file), /whoami (the client's
-address as seen here). UDP port 9000: records numbered packets with the kernel's time of arrival, one line each, in
-packets.log in the current directory: ARRIVED_NS TAG NUMBER SENT_NS SOURCE. UDP port 7: echo.
+HTTP ports 80 and 8000: /stream?rate=BYTES_PER_SECOND (never ends), /eicar.com (the EICAR test file), /whoami (the client's
+address as seen here). UDP port 9000: records numbered packets with the kernel's time of arrival, one line each, in a
+file packets-TAG.log of each sender in the current directory: ARRIVED_NS NUMBER SENT_NS SOURCE. UDP port 7: echo.
 Times are CLOCK_MONOTONIC, nanoseconds.
 """
 import http.server
@@ -73,17 +73,20 @@ def udp_socket(port):
 def record():
     endpoint = udp_socket(9000)
     endpoint.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    with open("packets.log", "a", buffering=1, encoding="ascii") as log:
-        while True:
-            data, ancillary, _, source = endpoint.recvmsg(2048, 64)
-            arrived = time.monotonic_ns()
-            for _, kind, value in ancillary:
-                if kind == SO_TIMESTAMPNS:
-                    seconds, nanoseconds = struct.unpack("qq", value)
-                    arrived -= time.time_ns() - (seconds * 10**9 + nanoseconds)
-            words = data.rstrip(b"\0").decode("ascii", "replace").split()
-            if len(words) >= 3:
-                print(arrived, *words[:3], source[0].removeprefix("::ffff:"), file=log)
+    logs = {}
+    while True:
+        data, ancillary, _, source = endpoint.recvmsg(2048, 64)
+        arrived = time.monotonic_ns()
+        for _, kind, value in ancillary:
+            if kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = struct.unpack("qq", value)
+                arrived -= time.time_ns() - (seconds * 10**9 + nanoseconds)
+        words = data.rstrip(b"\0").decode("ascii", "replace").split()
+        if len(words) < 3 or not words[0].replace("-", "").isalnum():
+            continue
+        if words[0] not in logs:
+            logs[words[0]] = open(f"packets-{words[0]}.log", "a", buffering=1, encoding="ascii")
+        print(arrived, *words[1:3], source[0].removeprefix("::ffff:"), file=logs[words[0]])
 
 
 def echo():
@@ -95,4 +98,5 @@ def echo():
 
 for service in (record, echo):
     threading.Thread(target=service, daemon=True).start()
+threading.Thread(target=Server(("::", 8000), Handler).serve_forever, daemon=True).start()
 Server(("::", 80), Handler).serve_forever()
