@@ -34,23 +34,23 @@ check "agent: a value out of range" wrong "$AGENT" "1:.*interval_ms.*found '5'.*
 check "a file that is not there" fails_with 'nowhere.yaml' "$LISTENER" --config "$work/nowhere.yaml"
 
 # --- resources: one sentence with the command that mends it
-check "dataplane: a second primary" fails_with 'already|running' on gateway "$DATAPLANE" --config "$ETC/dataplane.yaml"
+check "dataplane: a second primary" fails_with 'already|running' scripts/lab exec gateway "$DATAPLANE" --config "$ETC/dataplane.yaml"
 check "the first one goes on" on gateway hgctl status
-second() { sed "s/$HEARTGATE_LAB-lab/$HEARTGATE_LAB-second/; s/memory_mb: 256/memory_mb: 64/; $1" "$ETC/dataplane.yaml" >"$work/second.yaml"; }
+second() { sed "s/$HEARTGATE_LAB-lab/$HEARTGATE_LAB-second/; $1" "$ETC/dataplane.yaml" >"$work/second.yaml"; }
 second 's/iface=lan-port/iface=lan-port-that-is-missing/; s/netns: "[a-z]*-switch"/netns: nowhere/'
-check "dataplane: a missing namespace" fails_with 'nowhere' on gateway "$DATAPLANE" --config "$work/second.yaml"
+check "dataplane: a missing namespace" fails_with 'nowhere' scripts/lab exec gateway "$DATAPLANE" --config "$work/second.yaml"
 second 's/net_tap0,iface=lan-port/0000:99:00.0/'
-check "dataplane: a missing device" fails_with '0000:99:00.0' on gateway "$DATAPLANE" --config "$work/second.yaml"
+check "dataplane: a missing device" fails_with '0000:99:00.0' scripts/lab exec gateway "$DATAPLANE" --config "$work/second.yaml"
 second ''
-check "dataplane: missing hugepages" fails_with 'scripts/setup hugepages|hugepages' on gateway unshare --mount sh -c \
+check "dataplane: missing hugepages" fails_with 'scripts/setup hugepages|hugepages' scripts/lab exec gateway unshare --mount sh -c \
     "umount /dev/hugepages && exec $DATAPLANE --config $work/second.yaml"
 
 # --- policy: what does not validate leaves the running one in force
 before=$(on gateway hgctl policy show --output json)
 printf 'rules:\n  - {name: a, action: allow}\n' >"$work/policy.yaml"
 cp "$work/policy.yaml" "$ETC/wrong-policy.yaml"
-check "policy check names the line and what is allowed" fails_with ':2.*action.*allow.*accept' on gateway hgctl policy check "$ETC/wrong-policy.yaml"
-check "policy apply refuses it" fails_with ':2.*action.*allow.*accept' on gateway hgctl policy apply "$ETC/wrong-policy.yaml"
+check "policy check names the line and what is allowed" fails_with ':2.*action.*allow.*accept' scripts/lab exec gateway hgctl policy check "$ETC/wrong-policy.yaml"
+check "policy apply refuses it" fails_with ':2.*action.*allow.*accept' scripts/lab exec gateway hgctl policy apply "$ETC/wrong-policy.yaml"
 check "the running policy stays in force" test "$(on gateway hgctl policy show --output json)" = "$before"
 check "a right policy checks" on gateway hgctl policy check "$ETC/policy.yaml"
 exit $failed

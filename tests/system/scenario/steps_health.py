@@ -19,6 +19,8 @@ def eicar(outcome, scenario):
     neighbour_numbers.wait_until_arriving()
     scenario.numbered.wait_until_arriving()
     scenario.download.wait_until_running()
+    begin = time.monotonic_ns()
+    traffic.observe(1)
 
     started = time.monotonic_ns()
     lab.must("desktop", "curl", "-s", "-o", "Downloads/eicar.com", f"http://{traffic.SERVER}/eicar.com")
@@ -42,9 +44,9 @@ def eicar(outcome, scenario):
                  f"heartbeat received {milliseconds(change.received - change.detected)} -> applied "
                  f"{milliseconds(change.applied - change.received)} -> last packet {milliseconds(last - change.applied)}")
 
-    gap = traffic.longest_gap([at for at, _ in neighbour.progress()], started - 10**9, end)
+    gap = traffic.longest_gap([at for at, _ in neighbour.progress()], begin, end)
     outcome.check(gap < 1.0, f"adserver's download went on, longest pause {gap:.2f} s")
-    lost = traffic.missing_numbers(neighbour_numbers.arrivals(), started, end)
+    lost = traffic.missing_numbers(neighbour_numbers.arrivals(), begin, end)
     outcome.check(lost == 0, f"{lost} of its numbered packets lost")
     neighbour.stop()
     neighbour_numbers.stop()
