@@ -64,7 +64,7 @@ named = [
     ethernet / IPv6(**six, nh=0) / Raw(b"\x00\xff" + b"\0" * 6),
     ethernet / IPv6(src="::1", dst=arguments.destination6) / UDP() / payload,
     ethernet / IPv6(src="ff02::1", dst=arguments.destination6) / UDP() / payload,
-    Ether(src=arguments.gateway_mac, dst=arguments.gateway_mac) / IP(**four) / UDP() / payload,
+    Ether(src=arguments.gateway_mac, dst="ff:ff:ff:ff:ff:ff") / IP(**four) / UDP() / payload,
     Ether(dst=arguments.gateway_mac) / Dot1Q(vlan=4095) / Dot1Q(vlan=0) / Dot1Q(vlan=1) / IP(**four) / UDP() / payload,
     ethernet / IP(**four) / UDP() / Raw(b"x" * 1472),
 ]
