@@ -142,11 +142,6 @@ void Agent::directive(std::uint64_t stream, const v1::Directive& directive) {
     connection_error_.clear();
     if (health_.set_online(true, now)) report(0, now);
     const bool was_cut_off = directed_ && directive_.cut_off();
-    refusals_changed_ = refusals_changed_ || !directed_ ||
-                        !std::equal(directive.refuse().begin(), directive.refuse().end(), directive_.refuse().begin(),
-                                    directive_.refuse().end(), [](const v1::Peer& a, const v1::Peer& b) {
-                                        return a.SerializeAsString() == b.SerializeAsString();
-                                    });
     directive_ = directive;
     directed_ = true;
     renewal_wished_ = renewal_wished_ || directive.renew_certificate();
@@ -174,12 +169,6 @@ void Agent::goodbye() {
 bool Agent::take_renewal_wish() {
     const std::lock_guard lock{mutex_};
     return std::exchange(renewal_wished_, false);
-}
-
-std::optional<std::vector<v1::Peer>> Agent::take_refusals() {
-    const std::lock_guard lock{mutex_};
-    if (!std::exchange(refusals_changed_, false)) return std::nullopt;
-    return std::vector<v1::Peer>{directive_.refuse().begin(), directive_.refuse().end()};
 }
 
 Milliseconds Agent::advance() {

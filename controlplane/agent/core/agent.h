@@ -51,8 +51,6 @@ public:
     void goodbye();
     // The gateway asked for a new certificate since this was asked last.
     bool take_renewal_wish();
-    // The peers to refuse, if the gateway said something new about them since this was asked last.
-    std::optional<std::vector<v1::Peer>> take_refusals();
 
     // Does what is due; gives when it wants to be called again, by the monotonic clock.
     Milliseconds advance();
@@ -76,7 +74,6 @@ private:
     bool directed_ = false;
     bool enrolled_ = false;
     bool renewal_wished_ = false;
-    bool refusals_changed_ = false;
     bool state_changed_ = true;
     std::int64_t certificate_not_after_ = 0;
     std::string connection_error_;

@@ -69,7 +69,7 @@ void read_names(const YamlNode& root, Config& config) {
 Config read_root(const YamlNode& root) {
     root.expect_keys({"gateway", "state_directory", "control_socket", "quarantine_directory", "interval_ms", "watch",
                       "exclude", "dwell_s", "repeat_within_s", "repeat_yellow_s", "clean_delay_s", "host", "user",
-                      "notify", "clamd_socket", "signatures_max_age", "lateral_protection"});
+                      "notify", "clamd_socket", "signatures_max_age"});
     Config config;
     read_gateways(root.child("gateway"), config);
     read_path(root.child("state_directory"), config.state_directory);
@@ -88,7 +88,6 @@ Config read_root(const YamlNode& root) {
     read_path(root.child("clamd_socket"), config.clamd_socket);
     config.signatures_max_age =
         root.child("signatures_max_age").duration_or(config.signatures_max_age, Milliseconds{3'600'000}, kDay * 365);
-    config.lateral_protection = root.child("lateral_protection").boolean_or(false);
     return config;
 }
 

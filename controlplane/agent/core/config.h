@@ -33,7 +33,6 @@ struct Config {
     std::vector<std::string> notify{"wall"};
     std::string clamd_socket;  // empty: none
     Milliseconds signatures_max_age{72 * 3'600'000LL};
-    bool lateral_protection = false;
 };
 
 [[nodiscard]] Expected<Config> read_config(const std::string& path);

@@ -171,18 +171,6 @@ TEST_CASE("a renewal that the gateway wishes for is taken up once, and the new c
     CHECK(machine.agent.status().certificate_not_after_unix_s() == 2'100'000'000);
 }
 
-TEST_CASE("the list of peers to refuse is handed on when it changes") {
-    Machine machine;
-    v1::Directive directive;
-    machine.directed(directive);
-    CHECK(machine.agent.take_refusals().value().empty());
-    machine.directed(directive);
-    CHECK_FALSE(machine.agent.take_refusals());
-    directive.add_refuse()->add_addresses("\x0a\x01\x01\x05");
-    machine.directed(directive);
-    CHECK(machine.agent.take_refusals().value().size() == 1);
-}
-
 TEST_CASE("texts for the user carry no control characters from file names or from the wire") {
     const Notice notice = detected_notice(eicar_at("/tmp/\x1b[2J\xe2\x80\xae\xff"));
     CHECK(notice.text.find('\x1b') == std::string::npos);
