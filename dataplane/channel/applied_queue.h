@@ -18,6 +18,10 @@ struct AppliedBatch {
     std::array<std::uint64_t, kMostReceived> received_ns{};
     std::uint32_t received = 0;
 
+    void clear() noexcept {
+        sequence = 0;
+        received = 0;
+    }
     void add_received(std::uint64_t ns) noexcept {
         if (ns != 0 && received < kMostReceived) received_ns[received++] = ns;
     }

@@ -30,22 +30,18 @@ void HealthConsumer::poll() noexcept {
     const std::uint32_t expected = expected_.load(std::memory_order_acquire);
     if (expected != incarnation_) begin(expected);
 
-    AppliedBatch batch;
-    unsigned applied = 0;
-    if (rte_ring_empty(memory_.health()) == 0) applied += drain(Ring::kHealth, batch);
-    if (rte_ring_empty(memory_.sync()) == 0) applied += drain(Ring::kSync, batch);
+    if (rte_ring_empty(memory_.health()) == 0) drain(Ring::kHealth);
+    if (rte_ring_empty(memory_.sync()) == 0) drain(Ring::kSync);
     if (sweeping_ && sweep()) {
         sweeping_ = false;
         if (!gate_.ready()) gate_.set_ready(true);
         synced_token_ = quiescence_.start();
         synced_waits_ = true;
     }
-    if (applied != 0) {
-        memory_.state().generation.store(endpoints_.generation(), std::memory_order_release);
-        if (batch.sequence != 0) {
-            batch.token = quiescence_.start();
-            waiting_.push(batch);
-        }
+    if (batch_.sequence != 0) {
+        batch_.token = quiescence_.start();
+        waiting_.push(batch_);
+        batch_.clear();
     }
     publish_applied();
     publish_state();
@@ -57,19 +53,18 @@ void HealthConsumer::start_without_producer() noexcept { gate_.set_ready(true); 
 void HealthConsumer::begin(std::uint32_t incarnation) noexcept {
     incarnation_ = incarnation;
     waiting_.clear();
+    batch_.clear();  // its sequence is the earlier one's
     sweeping_ = false;
     synced_waits_ = false;
     memory_.state().applied_sequence.store(0, std::memory_order_relaxed);
     memory_.state().incarnation.store(incarnation, std::memory_order_release);
 }
 
-// Returns how many messages have changed something.
-unsigned HealthConsumer::drain(Ring ring, AppliedBatch& batch) noexcept {
+void HealthConsumer::drain(Ring ring) noexcept {
     HealthMessage messages[kMostMessages];
     rte_ring* source = ring == Ring::kHealth ? memory_.health() : memory_.sync();
     const unsigned count =
         rte_ring_sc_dequeue_burst_elem(source, messages, sizeof(HealthMessage), kMostMessages, nullptr);
-    unsigned applied = 0;
     for (unsigned i = 0; i < count; ++i) {
         const HealthMessage& message = messages[i];
         if (message.checksum == contract::checksum(message) && message.incarnation != incarnation_) {
@@ -83,13 +78,11 @@ unsigned HealthConsumer::drain(Ring ring, AppliedBatch& batch) noexcept {
             memory_.state().skipped_messages.fetch_add(1, std::memory_order_relaxed);
             continue;
         }
-        ++applied;
         if (ring == Ring::kHealth) {
-            batch.sequence = message.sequence;
-            batch.add_received(message.received_ns);
+            batch_.sequence = message.sequence;
+            batch_.add_received(message.received_ns);
         }
     }
-    return applied;
 }
 
 bool HealthConsumer::apply(const HealthMessage& message, Ring ring) noexcept {
@@ -189,11 +182,14 @@ void HealthConsumer::publish_applied() noexcept {
 }
 
 void HealthConsumer::publish_state() noexcept {
+    const std::uint32_t generation = endpoints_.generation();
+    if (generation != memory_.state().generation.load(std::memory_order_relaxed)) {
+        memory_.state().generation.store(generation, std::memory_order_release);
+    }
     const bool forwarding = gate_.ready() && policy_loaded_.load(std::memory_order_acquire);
     const DataplaneState state = forwarding ? DataplaneState::kForwarding : DataplaneState::kWaiting;
     if (state == published_) return;
     published_ = state;
-    memory_.state().generation.store(endpoints_.generation(), std::memory_order_relaxed);
     memory_.state().state.store(static_cast<std::uint32_t>(state), std::memory_order_release);
 }
 

@@ -48,7 +48,7 @@ private:
     };
 
     void begin(std::uint32_t incarnation) noexcept;
-    unsigned drain(Ring ring, AppliedBatch& batch) noexcept;
+    void drain(Ring ring) noexcept;
     [[nodiscard]] bool apply(const contract::HealthMessage& message, Ring ring) noexcept;
     void set_state(const contract::HealthMessage& message, Ring ring) noexcept;
     void bind(const contract::HealthMessage& message) noexcept;
@@ -72,6 +72,7 @@ private:
     // Worker 0 alone.
     std::uint32_t incarnation_ = 0;
     std::vector<Mention> mentions_;  // by endpoint
+    AppliedBatch batch_;             // of this poll
     AppliedQueue waiting_;
     bool sweeping_ = false;           // END_OF_SYNC has come, what was not mentioned is going
     std::uint32_t next_swept_ = 0;    // endpoint
