@@ -29,8 +29,8 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
 
 }  // namespace
 
-YamlNode::YamlNode(YAML::Node node, std::string file, std::string key, int near_line)
-    : node_{std::move(node)}, file_{std::move(file)}, key_{std::move(key)}, near_line_{near_line} {}
+YamlNode::YamlNode(const YAML::Node& node, std::string file, std::string key, int near_line)
+    : node_{node}, file_{std::move(file)}, key_{std::move(key)}, near_line_{near_line} {}
 
 YamlNode YamlNode::parse(const std::string& text, const std::string& file_name) {
     try {

@@ -52,7 +52,7 @@ public:
 
 private:
     // `near_line`: where to point at if the node is absent.
-    YamlNode(YAML::Node node, std::string file, std::string key, int near_line);
+    YamlNode(const YAML::Node& node, std::string file, std::string key, int near_line);
 
     [[nodiscard]] std::uint64_t integer(std::uint64_t least, std::uint64_t most) const;
     [[nodiscard]] int line() const;
