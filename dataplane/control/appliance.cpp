@@ -5,6 +5,7 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
@@ -139,8 +140,11 @@ void Appliance::load_standalone_policy() {
     spdlog::warn("standalone_policy: forwarding without heartgated; machines without heartbeat pass as it says");
 }
 
+// systemd restarts us if the control loop hangs or a worker does (WatchdogSec); without systemd both calls do nothing.
 void Appliance::watch() {
-    for (const std::size_t worker : workers_->stuck()) {
+    const std::vector<std::size_t> stuck = workers_->stuck();
+    if (stuck.empty()) sd_notify(0, "WATCHDOG=1");
+    for (const std::size_t worker : stuck) {
         spdlog::error("worker {} on CPU {} has not gone round for {} s; is the CPU taken by something else?", worker,
                       workers_->core(worker), kWatchEvery.count());
     }
@@ -169,6 +173,7 @@ void Appliance::run() {
     again();
     spdlog::info("ready: control socket {}{}", config_.control_socket,
                  tables_->gate.ready() ? "" : ", transit waits for policy and endpoint states");
+    sd_notify(0, "READY=1");
     loop_.run();
 }
 
