@@ -29,7 +29,7 @@ TEST_CASE("the example configuration says what the defaults are") {
     CHECK(example->dataplane_socket == defaults.dataplane_socket);
     CHECK(example->admin_socket == defaults.admin_socket);
     CHECK(example->listener_socket == defaults.listener_socket);
-    CHECK(example->listener_group == defaults.listener_group);
+    CHECK(example->listener_group == "nogroup");  // of the user in listener.yaml
     CHECK(example->listener_mode == defaults.listener_mode);
     CHECK(example->state_directory == defaults.state_directory);
     CHECK(example->policy_file == defaults.policy_file);
