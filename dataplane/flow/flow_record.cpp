@@ -26,6 +26,14 @@ Question FlowRecord::question() const noexcept {
     return question;
 }
 
+bool FlowRecord::words_stand(const EndpointTable& endpoints) const noexcept {
+    const auto stands = [&](Direction direction) {
+        const std::size_t side = index(direction);
+        return from(direction) != Zone::kLan || word(side) == endpoints.word(endpoint(side));
+    };
+    return stands(Direction::kForward) && stands(Direction::kReply);
+}
+
 bool FlowRecord::try_store(const Decision& decision) noexcept {
     if (!claim()) return false;
     // A worker that was slow must not overwrite what another one found out under a later generation.
@@ -47,8 +55,7 @@ bool FlowRecord::try_store(const Decision& decision) noexcept {
 
 bool FlowRecord::try_refresh(std::uint32_t generation, const EndpointTable& endpoints) noexcept {
     if (!claim()) return false;
-    const bool stands = !later(generation_.load(std::memory_order_relaxed), generation) &&
-                        word(0) == endpoints.word(endpoint(0)) && word(1) == endpoints.word(endpoint(1));
+    const bool stands = !later(generation_.load(std::memory_order_relaxed), generation) && words_stand(endpoints);
     if (stands) generation_.store(generation, std::memory_order_release);
     unclaim();
     return stands;

@@ -65,6 +65,9 @@ public:
     [[nodiscard]] std::uint32_t endpoint(std::size_t side) const noexcept {
         return endpoint_[side].load(std::memory_order_acquire);
     }
+    // Are both recorded words still those of the table? A side that is not on the LAN has no endpoint: what changes for
+    // machines without one does not concern it.
+    [[nodiscard]] bool words_stand(const EndpointTable& endpoints) const noexcept;
     [[nodiscard]] Verdict verdict() const noexcept {
         Verdict verdict;
         verdict.policy_epoch = policy_epoch();

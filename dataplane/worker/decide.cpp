@@ -97,11 +97,18 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     return verdict.passes() ? check_first(packet.meta) : verdict.reason;
 }
 
+// Answers go to the machine that asked, not to one that has taken over its address by ARP.
+bool leads_to_source(const WorkerContext& context, const Transit& transit) noexcept {
+    const BindingTable::Source back = lan_destination(context, transit.question.source, transit.back);
+    return back.reason == DropReason::kNone && back.endpoint == transit.question.source_endpoint;
+}
+
 InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet& packet, const Transit& transit,
                        const Verdict& verdict) noexcept {
     const Question& question = transit.question;
     const bool from_lan = burst.ingress == Zone::kLan;
-    const bool known_back = transit.back.kind == RouteResult::Kind::kForward && transit.back.zone == burst.ingress;
+    const bool known_back = transit.back.kind == RouteResult::Kind::kForward && transit.back.zone == burst.ingress &&
+                            (!from_lan || leads_to_source(context, transit));
     const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
     NewFlow flow{
         .question = question,

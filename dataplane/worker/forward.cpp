@@ -64,19 +64,19 @@ const NextHop* next_hop(WorkerContext& context, const Burst& burst, const Packet
 // Does the recorded verdict stand, and what is it?
 DropReason verdict(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
     const FlowRecord& record = *flow.record;
-    PackedMac lan_mac = 0;
-    if (burst.ingress == Zone::kLan) {
-        lan_mac = packet.meta.source_mac;
-        if (flow.direction == Direction::kReply && record.from(Direction::kForward) == Zone::kLan) [[unlikely]] {
-            const DropReason reason = check_answering_neighbour(context, packet, flow);
-            if (reason != DropReason::kNone) return reason;
-            lan_mac = 0;
-        }
+    const bool from_lan = burst.ingress == Zone::kLan;
+    // Between two LAN machines the record has the initiator's MAC: who answers is looked up, after the record is
+    // current.
+    const bool neighbour =
+        from_lan && flow.direction == Direction::kReply && record.from(Direction::kForward) == Zone::kLan;
+    const PackedMac lan_mac = from_lan && !neighbour ? packet.meta.source_mac : 0;
+    const DropReason reason = record.current(burst.generation, burst.policy_epoch, lan_mac)
+                                  ? record.reason()
+                                  : decide_again(context, burst, packet, flow);
+    if (neighbour && reason == DropReason::kNone) [[unlikely]] {
+        return check_answering_neighbour(context, packet, flow);
     }
-    if (record.current(burst.generation, burst.policy_epoch, lan_mac)) [[likely]] {
-        return record.reason();
-    }
-    return decide_again(context, burst, packet, flow);
+    return reason;
 }
 
 void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {

@@ -31,14 +31,26 @@ struct Again {
 
     // Both words, the policy and the MAC are those of the record: only time has passed.
     [[nodiscard]] bool unchanged() const noexcept {
-        const EndpointTable& endpoints = context.deps.endpoints;
         return record.policy_epoch() == burst.policy_epoch && record.lan_mac() == lan_mac() &&
-               record.word(0) == endpoints.word(record.endpoint(0)) &&
-               record.word(1) == endpoints.word(record.endpoint(1));
+               record.words_stand(context.deps.endpoints);
     }
 
     [[nodiscard]] BindingTable::Source lan_source(const IpAddress& address) const noexcept {
         return context.deps.bindings.source(unpack(lan_mac()), address, context.port(Zone::kLan).vlan);
+    }
+
+    // The LAN machine that was asked. What came from the WAN must be answered by that machine; and while its neighbour
+    // entry is gone, it is the one that the record knows.
+    [[nodiscard]] BindingTable::Source destination(const Question& question) const noexcept {
+        const RouteResult route = context.deps.routes.lookup(question.destination);
+        const BindingTable::Source asked = lan_destination(context, question.destination, route);
+        if (question.from != Zone::kWan) return asked;
+        BindingTable::Source seen = lan_source(question.destination);
+        const bool resolved = route.kind == RouteResult::Kind::kForward;
+        if (!resolved) return seen;
+        if (burst.ingress != Zone::kLan) return asked;
+        if (seen.endpoint != asked.endpoint) seen.reason = DropReason::kSpoofedAddress;
+        return seen;
     }
 
     [[nodiscard]] Decision decide() const noexcept {
@@ -51,8 +63,7 @@ struct Again {
         }
         BindingTable::Source destination{.endpoint = contract::kNoEndpoint, .reason = DropReason::kNone};
         if (question.to == Zone::kLan) {
-            destination =
-                lan_destination(context, question.destination, context.deps.routes.lookup(question.destination));
+            destination = this->destination(question);
             question.destination_endpoint = destination.endpoint;
         }
         Decision decision{.verdict = context.deps.gate.decide(question),
@@ -60,11 +71,6 @@ struct Again {
                           .source_endpoint = question.source_endpoint,
                           .destination_endpoint = question.destination_endpoint,
                           .lan_mac = lan_mac()};
-        // An answer from the LAN to what came from the WAN must come from the machine that was asked.
-        if (decision.verdict.passes() && burst.ingress == Zone::kLan && question.from == Zone::kWan &&
-            lan_source(question.destination).reason != DropReason::kNone) {
-            decision.verdict.reason = DropReason::kSpoofedAddress;
-        }
         if (decision.verdict.passes()) decision.verdict.reason = destination.reason;
         return decision;
     }

@@ -263,6 +263,59 @@ GOLDEN("answers do not follow an address that another endpoint has taken over by
         drop spoofed-address
 )");
 
+GOLDEN("answers do not go to another endpoint that had taken over the address before the flow began", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63
+    resolve 10.0.0.10 other
+    lan pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        drop spoofed-address
+)");
+
+GOLDEN("an isolated machine cannot answer the WAN for an address that is bound to nobody", R"(
+    policy wan-open
+    resolve 2001:db8:1::66 guest
+    wan router [2001:db8:ffff::7]:5000 > [2001:db8:1::66]:80 tcp syn
+        out lan guest [2001:db8:ffff::7]:5000 > [2001:db8:1::66]:80 tcp syn ttl 63
+    isolate pc
+    lan pc [2001:db8:1::66]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack
+        drop isolated-destination
+    lan other [2001:db8:1::66]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack
+        drop spoofed-address
+    lan guest [2001:db8:1::66]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack
+        out wan router [2001:db8:1::66]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack ttl 63
+)");
+
+GOLDEN("an isolated machine does not hide behind a neighbour entry that is gone", R"(
+    policy wan-open
+    resolve 2001:db8:1::77 pc
+    wan router [2001:db8:ffff::7]:5000 > [2001:db8:1::77]:80 tcp syn
+        out lan pc [2001:db8:ffff::7]:5000 > [2001:db8:1::77]:80 tcp syn ttl 63
+    lan pc [2001:db8:1::77]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack
+        out wan router [2001:db8:1::77]:80 > [2001:db8:ffff::7]:5000 tcp syn-ack ttl 63
+    forget 2001:db8:1::77
+    isolate pc
+    lan pc [2001:db8:1::77]:80 > [2001:db8:ffff::7]:5000 tcp ack
+        drop isolated-destination
+)");
+
+GOLDEN("a machine that enrols while it answers another one goes on answering", R"(
+    policy any
+    lan pc 10.0.0.10:5000 > 10.0.0.66:445 tcp syn
+        out lan guest 10.0.0.10:5000 > 10.0.0.66:445 tcp syn ttl 63
+    lan guest 10.0.0.66:445 > 10.0.0.10:5000 tcp syn-ack
+        out lan pc 10.0.0.66:445 > 10.0.0.10:5000 tcp syn-ack ttl 63
+    bind other guest 10.0.0.66
+    lan guest 10.0.0.66:445 > 10.0.0.10:5000 tcp ack
+        out lan pc 10.0.0.66:445 > 10.0.0.10:5000 tcp ack ttl 63
+    isolate other
+    lan guest 10.0.0.66:445 > 10.0.0.10:5000 tcp ack
+        drop isolated-destination
+)");
+
 GOLDEN("another MAC gets a machine nowhere where a heartbeat is required", R"(
     policy heartbeat
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp

@@ -215,6 +215,17 @@ TEST_CASE("an unchanged endpoint's flow is not decided again when another endpoi
     CHECK(world.worker->counters().redecided.load() == before);
 }
 
+TEST_CASE("a new machine's binding does not have the flows of others decided again") {
+    Ready world;
+    world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
+    const std::uint64_t before = world.worker->counters().redecided.load();
+    for (std::uint8_t host = 100; host < 110; ++host) {
+        world.bind(kOther, {2, 0, 0, 0, 9, host}, heartgate::dataplane::test::ip("10.0.0." + std::to_string(host)));
+        CHECK(world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp").front().rfind("out wan", 0) == 0);
+    }
+    CHECK(world.worker->counters().redecided.load() == before);
+}
+
 TEST_CASE("a denied packet makes no flow and takes no port") {
     Ready world;
     world.set_state(kPc, {.isolated = true});
