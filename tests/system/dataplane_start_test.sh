@@ -43,7 +43,8 @@ YAML
 }
 
 start() { # until it is ready, or has ended
-    "$program" --config "$folder/dataplane.yaml" >"$folder/log" 2>&1 &
+    : >"$folder/log" # here, not by the program's own start: what the last one wrote must not be taken for this one's
+    "$program" --config "$folder/dataplane.yaml" >>"$folder/log" 2>&1 &
     pid=$!
     local deadline=$((SECONDS + 30))
     until grep -q ' info: ready' "$folder/log" || ! kill -0 "$pid" 2>/dev/null; do
@@ -98,7 +99,7 @@ rmdir "$folder/run" 2>/dev/null || true
 
 config
 if (($(awk '/HugePages_Free/ {print $2}' /proc/meminfo) < 40)); then
-    echo "SKIP fewer than 40 free hugepages; run: sysctl vm.nr_hugepages=768"
+    echo "skip starts and ends: fewer than 40 free hugepages; run: sysctl vm.nr_hugepages=768"
     exit $failed
 fi
 config 's/memory_mb: 64/memory_mb: 1000000/'
