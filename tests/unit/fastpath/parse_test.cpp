@@ -2,6 +2,7 @@
 // The parser and the ICMP builder over bytes at their exact size on the heap: ASan sees every read beyond them.
 #include "dataplane/packet/parse.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <random>
@@ -48,10 +49,12 @@ Bytes ethernet_frame(std::uint16_t type, const Bytes& payload) {
     return frame;
 }
 
+// Over as much of the header as there is: its length may be a mutated one.
 void refresh_checksum(Bytes& frame) {
-    std::uint8_t* ip = &frame[14];
+    std::uint8_t* ip = &frame[ethernet::kLength];
+    const std::size_t header = std::min((ip[0] & 0xfU) * std::size_t{4}, frame.size() - ethernet::kLength);
     store16(ip + ipv4::kChecksum, 0);
-    store_raw(ip + ipv4::kChecksum, internet_checksum({ip, (ip[0] & 0xfU) * std::size_t{4}}));
+    store_raw(ip + ipv4::kChecksum, internet_checksum({ip, header}));
 }
 
 Bytes udp4() {
