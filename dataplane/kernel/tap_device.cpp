@@ -83,11 +83,13 @@ void write_setting(const std::string& name, const std::string& path, const char*
 }
 
 // A neighbour that Linux asked for while the dataplane was away is asked for again after this time, by default only
-// after a second: that would be the time to the first packet after a restart. Given up after two seconds.
+// after a second: that would be the time to the first packet after a restart. Given up after two seconds; one that was
+// known is asked for three seconds, as by default, before it is looked for anew.
 void write_neighbour_settings(const std::string& name, const std::string& family) {
     const std::string neighbours = "/proc/sys/net/" + family + "/neigh/" + name;
     write_setting(name, neighbours + "/retrans_time_ms", "200", false);
     write_setting(name, neighbours + "/mcast_solicit", "10", false);
+    write_setting(name, neighbours + "/ucast_solicit", "15", false);
     write_setting(name, neighbours + "/mcast_resolicit", "3", false);
 }
 
