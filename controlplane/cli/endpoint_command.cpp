@@ -42,7 +42,8 @@ Cell access_cell(const v1::Endpoint& endpoint) {
 }
 
 void print_list(const Context& context, const v1::ListEndpointsResponse& reply) {
-    Table table({"NAME", "USER", "HEALTH", "PRESENCE", "TRAFFIC", "IP", "MAC", "SINCE", "LAST HEARTBEAT", "REASON"});
+    Table table(
+        {"NAME", "USER", "HEALTH", "PRESENCE", "TRAFFIC", "IP", "MAC", "SINCE", "LAST HEARTBEAT", "REASON", "ID"});
     const std::int64_t now = unix_now_ms();
     for (const v1::Endpoint& endpoint : reply.endpoints()) {
         std::string reasons;
@@ -50,10 +51,11 @@ void print_list(const Context& context, const v1::ListEndpointsResponse& reply) 
             reasons += (reasons.empty() ? "" : ", ") + v1::ReasonCode_Name(reason.code());
         table.add({endpoint.host(), endpoint.user().empty() ? "-" : endpoint.user(), colour_cell(endpoint.colour()),
                    presence_cell(endpoint.presence()), access_cell(endpoint), addresses(endpoint), macs(endpoint),
-                   time_text(endpoint.since_unix_ms()), age_text(endpoint.last_heartbeat_unix_ms(), now), reasons});
+                   time_text(endpoint.since_unix_ms()), age_text(endpoint.last_heartbeat_unix_ms(), now),
+                   reasons.empty() ? "-" : reasons, endpoint.id()});
     }
     if (table.empty())
-        context.err << "hgctl: no endpoints to show; 'hgctl token create' makes a token with which one can enrol\n";
+        context.err << "hgctl: no endpoint matches; 'hgctl token create' makes a token with which one can enrol\n";
     else
         table.print(context.out, context.colours);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
@@ -49,8 +50,11 @@ void print_statistics(const Context& context, const v1::Statistics& statistics) 
     sheet.add("Heartbeats", fmt::format("{} accepted, {} streams open", statistics.heartbeats().accepted(),
                                         statistics.heartbeats().streams()));
     const v1::LatencyHistogram& latency = statistics.isolation_latency();
-    sheet.add("Heartbeat to applied", fmt::format("p50 {} us, p99 {} us, maximum {} us", latency.p50_us(),
-                                                  latency.p99_us(), latency.maximum_us()));
+    const bool measured =
+        std::any_of(latency.count().begin(), latency.count().end(), [](auto count) { return count > 0; });
+    sheet.add("Heartbeat to applied", measured ? fmt::format("p50 {} us, p99 {} us, maximum {} us", latency.p50_us(),
+                                                             latency.p99_us(), latency.maximum_us())
+                                               : "no change of health since the dataplane's start");
     sheet.add("Generation", number(statistics.generation()));
     sheet.print(context.out, context.colours);
 }
