@@ -90,7 +90,8 @@ void Cleaner::handle(const Detection& detection) {
     const Time now = std::chrono::steady_clock::now();
     if (now < task.clean_from || now < task.next_try) return;
 
-    const auto kept = quarantine_.take(detection, task.place);
+    // As it is now: its contents may have changed since it was found.
+    const auto kept = quarantine_.take(still ? **still : detection, task.place);
     if (kept) {
         verify(detection, *kept);
         return;

@@ -188,6 +188,47 @@ TEST_CASE("a file in quarantine is inverted, private and described; its name and
     CHECK(quarantine.take(detection, Place::at(detection.path)).value().empty());  // gone already
 }
 
+TEST_CASE("a file with another name is emptied under that name, too; what is not the judged file keeps its contents") {
+    TemporaryDirectory directory;
+    const std::string root = fs::canonical(directory.path()).string();
+    const auto quarantine = Quarantine::open(root + "/quarantine").value();
+    write_file(root + "/infected", eicar_test_string());
+    fs::create_hard_link(root + "/infected", root + "/other name");
+    const auto found = eicar_scanner().scan(Place::at(root + "/infected"), Depth::kAll);
+    REQUIRE((found && *found));
+    const auto kept = quarantine.take(**found, Place::at(root + "/infected"));
+    REQUIRE(kept);
+    CHECK_FALSE(fs::exists(root + "/infected"));
+    CHECK(read_file(root + "/other name").empty());
+    CHECK(read_file(*kept).size() == eicar_test_string().size());
+
+    write_file(root + "/precious", "kept");
+    fs::create_hard_link(root + "/precious", root + "/infected");
+    CHECK_FALSE(quarantine.take(**found, Place::at(root + "/infected")));
+    CHECK(read_file(root + "/precious") == "kept");
+}
+
+TEST_CASE(
+    "the quarantine has a limit: the oldest copies give way, what is larger than all of it stays and is an error") {
+    TemporaryDirectory directory;
+    const std::string root = fs::canonical(directory.path()).string();
+    const auto quarantine = Quarantine::open(root + "/quarantine", 100).value();
+    const auto take = [&](std::size_t size) {
+        write_file(root + "/file", std::string(size, 'x'));
+        return quarantine.take({"Bad", root + "/file", "", "eicar"}, Place::at(root + "/file"));
+    };
+    const std::string first = take(40).value();
+    const std::string second = take(40).value();
+    const std::string third = take(60).value();
+    CHECK_FALSE(fs::exists(first));
+    CHECK_FALSE(fs::exists(first + ".txt"));
+    CHECK(fs::exists(second));
+    CHECK(fs::exists(third));
+    CHECK_FALSE(take(101));
+    CHECK(fs::exists(root + "/file"));
+    CHECK(fs::exists(third));
+}
+
 TEST_CASE("a symbolic link on the way leads clean-up nowhere") {
     TemporaryDirectory directory;
     const std::string root = fs::canonical(directory.path()).string();
