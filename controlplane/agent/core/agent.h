@@ -31,7 +31,7 @@ public:
         std::function<double()> random;  // 0 <= x < 1
     };
 
-    // Takes the state of a former run; findings are open again until cleaned() or not_cleaned() of their paths.
+    // Takes the state of a former run; findings go on until cleaned() of their paths.
     Agent(const Config& config, const heartgate::agent::v1::AgentState& state, const Boot& boot, Parts parts);
 
     // Finding, clean-up. detected() reports before it returns; false: known already, there is nothing to do.

@@ -176,6 +176,7 @@ void Health::save(heartgate::agent::v1::AgentState& state, Moment now) const {
         saved.set_since_unix_ms(finding.since_unix_ms);
         saved.set_repeated(finding.repeated);
         saved.set_dwelling(finding.stage == Stage::kDwelling);
+        saved.set_not_cleaned(finding.stage == Stage::kNotCleaned);
         if (finding.stage == Stage::kDwelling) {
             saved.set_dwell_until_unix_ms(now.unix_ms + (finding.dwell_until - now.monotonic).count());
         }
@@ -193,6 +194,7 @@ void Health::restore(const heartgate::agent::v1::AgentState& state, Moment now) 
         finding.detection = {saved.finding(), saved.path_bytes(), saved.sha256(), saved.detector()};
         finding.since_unix_ms = saved.since_unix_ms();
         finding.repeated = saved.repeated();
+        if (saved.not_cleaned()) finding.stage = Stage::kNotCleaned;
         if (saved.dwelling()) {
             finding.stage = Stage::kDwelling;
             // The calendar may have been set meanwhile: neither shorter than the one nor longer than the other.

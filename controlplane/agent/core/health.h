@@ -59,8 +59,8 @@ public:
     [[nodiscard]] std::vector<Detection> unclean() const;
 
     void save(heartgate::agent::v1::AgentState& state, Moment now) const;
-    // Open findings come back as open, whatever became of their files: their places have to be scanned first. A dwell
-    // time goes on, at least one ordinary dwell time long.
+    // Findings come back as open or not cleaned, whatever became of their files: their places have to be scanned first.
+    // A dwell time goes on, at least one ordinary dwell time long.
     void restore(const heartgate::agent::v1::AgentState& state, Moment now);
 
 private:

@@ -147,7 +147,7 @@ TEST_CASE("a restart makes no machine GREEN: open findings are open again, the d
     machine.health.detected(eicar_at("/stuck"), machine.clock.now());
     machine.health.not_cleaned("/stuck");
     machine.restart();
-    CHECK(machine.colour() == v1::YELLOW);
+    CHECK(machine.colour() == v1::RED);
     CHECK(machine.health.unclean().size() == 2);
     machine.health.cleaned("/open", machine.clock.now());
     machine.health.cleaned("/stuck", machine.clock.now());
@@ -157,6 +157,17 @@ TEST_CASE("a restart makes no machine GREEN: open findings are open again, the d
     CHECK(machine.colour() == v1::YELLOW);
     machine.pass(1s);
     CHECK(machine.colour() == v1::GREEN);
+}
+
+TEST_CASE("a restart makes no RED machine YELLOW") {
+    Machine machine;
+    machine.health.detected(eicar_at("/stuck"), machine.clock.now());
+    machine.health.not_cleaned("/stuck");
+    machine.restart();
+    CHECK(machine.colour() == v1::RED);
+    CHECK(has(machine.health.report(), v1::MALWARE_NOT_CLEANED));
+    REQUIRE(machine.health.cleaned("/stuck", machine.clock.now()));
+    CHECK(machine.colour() == v1::YELLOW);
 }
 
 TEST_CASE("the long time after a repetition survives a restart, and setting the calendar does not end it early") {
