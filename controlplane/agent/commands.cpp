@@ -46,7 +46,12 @@ int run_command(const Config& config) {
 
 int enrol_command(const Config& config, const std::string& token, const std::string& token_file) {
     std::string text = token;
-    if (text.empty()) {
+    if (text.empty() && token_file == "-") {
+        if (!std::getline(std::cin, text)) {
+            return failed(
+                {ErrorKind::kInvalidArgument, "there is no token on standard input; write it there, in one line"});
+        }
+    } else if (text.empty()) {
         const auto contents = read_own_file(token_file);
         if (!contents) return failed(contents.error());
         if (!*contents) return failed({ErrorKind::kNotFound, fmt::format("there is no token file {}", token_file)});

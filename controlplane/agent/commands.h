@@ -9,7 +9,7 @@
 namespace heartgate::control::agent {
 
 int run_command(const Config& config);
-// One of the two is given.
+// One of the two is given; the file "-" is standard input.
 int enrol_command(const Config& config, const std::string& token, const std::string& token_file);
 int status_command(const Config& config, bool json);
 int rescan_command(const Config& config);

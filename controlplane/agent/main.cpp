@@ -37,8 +37,10 @@ int main(int argc, char** argv) {
     CLI::App* enrol = app.add_subcommand("enrol", "get a certificate for a token of the gateway's administrator");
     std::string token;
     std::string token_file;
-    CLI::Option* token_option = enrol->add_option("--token", token, "hgt1.SECRET.FINGERPRINT");
-    CLI::Option* token_file_option = enrol->add_option("--token-file", token_file, "file that holds the token");
+    CLI::Option* token_option =
+        enrol->add_option("--token", token, "hgt1.SECRET.FINGERPRINT; other users can see it in the list of processes");
+    CLI::Option* token_file_option = enrol->add_option(
+        "--token-file", token_file, "file that holds the token, - for standard input; better than --token");
     token_option->excludes(token_file_option);
     CLI::App* status = app.add_subcommand("status", "how this machine stands");
     std::string output = "text";
@@ -51,7 +53,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         if (*enrol && token.empty() && token_file.empty()) {
-            throw CLI::RequiredError{"enrol needs --token TOKEN or --token-file FILE; it"};
+            throw CLI::RequiredError{"enrol needs --token-file FILE (- for standard input) or --token TOKEN; it"};
         }
     } catch (const CLI::ParseError& problem) {
         return app.exit(problem) == 0 ? 0 : 2;

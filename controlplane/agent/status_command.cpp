@@ -30,7 +30,7 @@ void line(const char* name, const std::string& text) {
 }
 
 std::string gateway_text(const AgentStatus& status) {
-    if (!status.enrolled()) return "not enrolled: run `heartgate-agent enrol --token TOKEN`";
+    if (!status.enrolled()) return "not enrolled: run `heartgate-agent enrol --token-file -`";
     if (status.connected()) return fmt::format("{}, connected", status.gateway());
     return fmt::format("{}, not connected{}", status.gateway(),
                        status.connection_error().empty() ? "" : ": " + printable_text(status.connection_error()));

@@ -148,7 +148,7 @@ void Runtime::look_at_identity() {
     if (!identity || !*identity) {
         if (!std::exchange(waiting_logged_, true)) {
             spdlog::warn("{}", !identity ? identity.error().message
-                                         : "this machine is not enrolled: run `heartgate-agent enrol --token TOKEN`");
+                                         : "this machine is not enrolled: run `heartgate-agent enrol --token-file -`");
         }
         return;
     }
@@ -192,10 +192,14 @@ void Runtime::look_at_renewal(Moment now) {
 }
 
 void Runtime::save_state() {
-    const auto state = agent_->take_state();
-    if (!state) return;
-    if (const auto saved = state_directory_.write_state(*state); !saved) {
-        spdlog::error("{}; after a restart the agent will not know what it knows now", saved.error().message);
+    if (auto state = agent_->take_state()) unsaved_ = std::move(state);
+    if (!unsaved_) return;
+    const auto saved = state_directory_.write_state(*unsaved_);
+    if (saved) {
+        unsaved_.reset();
+        save_failure_.clear();
+    } else if (std::exchange(save_failure_, saved.error().message) != saved.error().message) {
+        spdlog::error("{}; tried again every second: until then a restart loses what the agent knows", save_failure_);
     }
 }
 

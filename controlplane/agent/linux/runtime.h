@@ -61,6 +61,8 @@ private:
     Milliseconds next_housekeeping_{0};
     std::string last_failure_ = "none yet";
     bool waiting_logged_ = false;
+    std::optional<heartgate::agent::v1::AgentState> unsaved_;  // could not be written yet
+    std::string save_failure_;
 };
 
 }  // namespace heartgate::control::agent

@@ -10,6 +10,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <thread>
@@ -83,7 +84,8 @@ public:
     [[nodiscard]] std::string home() const { return directory_.path() + "/home"; }
     [[nodiscard]] std::string socket() const { return directory_.path() + "/agent.sock"; }
     [[nodiscard]] std::string config() const { return directory_.path() + "/agent.yaml"; }
-    [[nodiscard]] std::string quarantine() const { return directory_.path() + "/state/quarantine"; }
+    [[nodiscard]] std::string state_directory() const { return directory_.path() + "/state"; }
+    [[nodiscard]] std::string quarantine() const { return state_directory() + "/quarantine"; }
     [[nodiscard]] std::string told() const {
         std::ifstream file{directory_.path() + "/told"};
         return {std::istreambuf_iterator<char>{file}, {}};
@@ -230,6 +232,32 @@ TEST_CASE("numbers of heartbeats grow over a kill of the program") {
     const auto heard = lab.gateway.heartbeats();
     CHECK(heard.back().boot() == last.boot());
     for (std::size_t i = 1; i < heard.size(); ++i) CHECK(heard[i].sequence() > heard[i - 1].sequence());
+}
+
+TEST_CASE("a state that could not be written is written once it can be") {
+    Enrolled lab;
+    const std::string state = lab.machine.state_directory() + "/state";
+    fs::create_directory(state + ".new");  // in the way of the file
+    const auto before = fs::last_write_time(state);
+    write_file(lab.machine.home() + "/eicar.com", eicar_test_string());
+    REQUIRE(lab.machine.reports(v1::YELLOW, v1::DWELL_TIME));
+    REQUIRE(lab.machine.reports(v1::GREEN, v1::UNPROTECTED));
+    CHECK(fs::last_write_time(state) == before);
+    fs::remove(state + ".new");
+    CHECK(becomes_true([&] { return fs::last_write_time(state) != before; }));
+}
+
+TEST_CASE("the token comes from standard input, where no list of processes shows it") {
+    FakeGateway gateway;
+    const Machine machine{gateway};
+    const auto enrol = [&](const std::string& input) {
+        const std::string agent = std::string{HEARTGATE_AGENT} + " --config " + machine.config();
+        return WEXITSTATUS(std::system(("printf '" + input + "' | " + agent + " enrol --token-file -").c_str()));
+    };
+    CHECK(enrol("") == 1);
+    CHECK(gateway.tokens().empty());
+    CHECK(enrol(gateway.token() + "\\n") == 0);
+    CHECK(gateway.tokens().size() == 1);
 }
 
 TEST_CASE("the user is told of a cut-off and the status shows it with reason and remedy") {
