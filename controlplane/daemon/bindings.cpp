@@ -18,6 +18,26 @@ const v1::Interface* interface_with(const Bindings::Interfaces& interfaces, cons
     return nullptr;
 }
 
+// Its traffic is being dropped, or would be by any rule that asks for health.
+bool held(const EndpointRecord& record) {
+    const contract::Colour colour = record.health.colour();
+    return record.stored.manual_isolation || record.target.isolated || record.sick() ||
+           colour == contract::Colour::kYellow || colour == contract::Colour::kRed ||
+           record.health.presence() == contract::Presence::kMissing;
+}
+
+// Which address makes room for one more with this MAC: the oldest whose MAC stays bound without it, since an unknown
+// address on a bound MAC inherits its verdict.
+IpAddress expendable(const std::vector<StoredBinding>& bindings, const std::string& mac) {
+    const auto stays_bound = [&](const StoredBinding& candidate) {
+        return candidate.mac == mac ||
+               std::count_if(bindings.begin(), bindings.end(),
+                             [&](const StoredBinding& binding) { return binding.mac == candidate.mac; }) > 1;
+    };
+    const auto found = std::find_if(bindings.begin(), bindings.end(), stays_bound);
+    return (found == bindings.end() ? bindings.front() : *found).address;
+}
+
 std::string fingerprint(const IpAddress& peer, const Bindings::Interfaces& interfaces) {
     std::string result = peer.wire();
     for (const v1::Interface& interface : interfaces) result += interface.SerializeAsString();
@@ -71,9 +91,13 @@ std::vector<EndpointRecord*> Bindings::observe(EndpointRecord& record, const IpA
         const auto address = IpAddress::from_wire(wire);
         if (!address || !address->is_routed_unicast() || owners_.contains(*address)) continue;
         if (record.stored.bindings.size() >= kMostPerEndpoint) break;
-        // The agent's word alone: only where the gateway has seen nothing else.
-        if (neighbours_.mac(*address).value_or(*mac) != *mac || neighbours_.own(*address)) continue;
-        bind(record, *mac, *address, changed);
+        if (neighbours_.own(*address)) continue;
+        // The agent's word alone is not enough: the gateway must have seen the address with this MAC itself.
+        const auto seen = neighbours_.mac(*address);
+        if (seen == mac) bind(record, *mac, *address, changed);
+        if (seen) continue;
+        neighbours_.solicit(*address);
+        record.observed.clear();  // the next heartbeat asks again
     }
     drop_stale(record, *mac, *interface, changed);
     return changed;
@@ -88,20 +112,26 @@ bool Bindings::claim(EndpointRecord& record, const std::string& mac, const IpAdd
     for (auto entry = begin; entry != end; ++entry) {
         if (entry->second != &record) others.push_back(entry->second);
     }
-    for (const EndpointRecord* other : others) {
-        // Alive, and with this very address or MAC: where it last sent its heartbeat from.
-        const auto& theirs = other->stored.bindings;
-        const bool in_use = std::any_of(theirs.begin(), theirs.end(), [&](const StoredBinding& binding) {
-            return binding.address == other->peer && (binding.address == address || binding.mac == mac);
-        });
-        if (!other->live() || !in_use) continue;
+    const auto refuse = [&](const EndpointRecord& other, const char* why) {
         std::string alarm =
-            fmt::format("{} claims {} with the MAC {}, which belongs to {}, and that one is still connected: not bound",
-                        record.stored.host, address.text(), mac_text(mac), other->stored.host);
+            fmt::format("{} claims {} with the MAC {}, which belongs to {}, and that one is {}: not bound",
+                        record.stored.host, address.text(), mac_text(mac), other.stored.host, why);
         if (alarm != record.alarm) event(record, v1::SPOOF, alarm);
         record.alarm = std::move(alarm);
         record.observed.clear();  // the next heartbeat asks again
         return false;
+    };
+    for (const EndpointRecord* other : others) {
+        // A machine must not leave its verdict behind by enrolling anew: its MAC stays where it is, heard or not.
+        const auto& theirs = other->stored.bindings;
+        const bool has_mac =
+            std::any_of(theirs.begin(), theirs.end(), [&](const StoredBinding& binding) { return binding.mac == mac; });
+        if (has_mac && held(*other)) return refuse(*other, "cut off or not healthy");
+        // Alive, and with this very address or MAC: where it last sent its heartbeat from.
+        const bool in_use = std::any_of(theirs.begin(), theirs.end(), [&](const StoredBinding& binding) {
+            return binding.address == other->peer && (binding.address == address || binding.mac == mac);
+        });
+        if (other->live() && in_use) return refuse(*other, "still connected");
     }
     for (EndpointRecord* other : others) {
         for (const StoredBinding& binding : std::vector<StoredBinding>{other->stored.bindings}) {
@@ -117,6 +147,7 @@ void Bindings::bind(EndpointRecord& record, const std::string& mac, const IpAddr
                                    [&](const StoredBinding& binding) { return binding.address == address; });
     if (same != list.end() && same->mac == mac) return;
     if (same != list.end()) unbind(record, address, changed);
+    while (list.size() >= kMostPerEndpoint) unbind(record, expendable(list, mac), changed);
     record.stored.bindings.push_back({mac, address});
     owners_[address] = &record;
     macs_.emplace(mac, &record);

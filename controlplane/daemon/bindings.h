@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which addresses belong to which endpoint, from what the gateway observes: the authenticated stream's own source
-// address and the MAC that the kernel has for it, then the agent's list of that very interface. An address that the
+// address and the MAC that the kernel has for it, then those of the agent's list of that very interface that the kernel
+// has with the same MAC. An address that the
 // gateway sees but the agent does not have is behind a NAT router: reported, not bound.
 #pragma once
 
@@ -35,7 +36,8 @@ public:
 private:
     using Changed = std::vector<EndpointRecord*>;
 
-    // False if the address or the MAC belongs to another endpoint that is alive with it.
+    // False if the address or the MAC belongs to another endpoint that is alive with it, or the MAC to one that is cut
+    // off or not healthy.
     bool claim(EndpointRecord& record, const std::string& mac, const IpAddress& address, Changed& changed);
     void bind(EndpointRecord& record, const std::string& mac, const IpAddress& address, Changed& changed);
     void unbind(EndpointRecord& record, const IpAddress& address, Changed& changed);

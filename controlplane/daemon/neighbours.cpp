@@ -42,29 +42,41 @@ KernelNeighbours::KernelNeighbours() : socket_{mnl_socket_open2(NETLINK_ROUTE, S
 
 KernelNeighbours::~KernelNeighbours() { mnl_socket_close(socket_); }
 
-std::optional<std::string> KernelNeighbours::mac(const IpAddress& address) {
+std::optional<std::size_t> KernelNeighbours::ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
+                                                 std::uint8_t neighbour_flags) {
     const unsigned index = interface_.empty() ? 0 : if_nametoindex(interface_.c_str());
     if (index == 0) return std::nullopt;
-    alignas(nlmsghdr) std::array<char, 4096> buffer{};
-    nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
-    header->nlmsg_type = RTM_GETNEIGH;
-    header->nlmsg_flags = NLM_F_REQUEST;
+    buffer_.fill(0);
+    nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
+    header->nlmsg_type = type;
+    header->nlmsg_flags = flags;
     header->nlmsg_seq = ++sequence_;
     auto* message = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ndmsg)));
     message->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
     message->ndm_ifindex = static_cast<int>(index);
+    message->ndm_flags = neighbour_flags;
     const std::string wire = address.wire();
     mnl_attr_put(header, NDA_DST, wire.size(), wire.data());
     if (mnl_socket_sendto(socket_, header, header->nlmsg_len) < 0) return std::nullopt;
-    const auto bytes = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
-    if (bytes <= 0) return std::nullopt;
+    const auto bytes = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
+    return bytes > 0 ? std::optional{static_cast<std::size_t>(bytes)} : std::nullopt;
+}
+
+std::optional<std::string> KernelNeighbours::mac(const IpAddress& address) {
+    const auto bytes = ask(address, RTM_GETNEIGH, NLM_F_REQUEST, 0);
     std::string mac;
-    if (mnl_cb_run(buffer.data(), static_cast<std::size_t>(bytes), sequence_, mnl_socket_get_portid(socket_),
-                   take_neighbour, &mac) < 0 ||
+    if (!bytes ||
+        mnl_cb_run(buffer_.data(), *bytes, sequence_, mnl_socket_get_portid(socket_), take_neighbour, &mac) < 0 ||
         mac.empty()) {
         return std::nullopt;
     }
     return mac;
+}
+
+// NTF_USE resolves as if there were a packet for it. The answer is an acknowledgement or an error, of no interest: what
+// was not asked for now is asked for with the next heartbeat.
+void KernelNeighbours::solicit(const IpAddress& address) {
+    static_cast<void>(ask(address, RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK, NTF_USE));
 }
 
 bool KernelNeighbours::own(const IpAddress& address) {

@@ -3,6 +3,8 @@
 // opposed to what an agent says.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,6 +20,8 @@ public:
 
     // 6 bytes; nullopt if the kernel has no entry with an address.
     [[nodiscard]] virtual std::optional<std::string> mac(const IpAddress& address) = 0;
+    // Has the kernel ask the LAN (ARP, ND) who has this address; a later mac() knows.
+    virtual void solicit(const IpAddress& address) = 0;
     // An address of the appliance itself.
     [[nodiscard]] virtual bool own(const IpAddress& address) = 0;
 };
@@ -34,12 +38,18 @@ public:
     void set_interface(const std::string& name) { interface_ = name; }
 
     [[nodiscard]] std::optional<std::string> mac(const IpAddress& address) override;
+    void solicit(const IpAddress& address) override;
     [[nodiscard]] bool own(const IpAddress& address) override;
 
 private:
+    // The request, sent, and the answer in `buffer_`; its length, or nothing.
+    std::optional<std::size_t> ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
+                                   std::uint8_t neighbour_flags);
+
     mnl_socket* socket_;
     std::string interface_;
     unsigned sequence_ = 0;
+    alignas(8) std::array<char, 4096> buffer_{};
 };
 
 }  // namespace heartgate::control

@@ -26,8 +26,10 @@ struct Kernel : Neighbours {
         const auto entry = entries.find(address);
         return entry == entries.end() ? std::nullopt : std::optional{entry->second};
     }
+    void solicit(const IpAddress& address) override { solicited.push_back(address); }
     bool own(const IpAddress& address) override { return address == ip("10.0.0.1"); }
     std::map<IpAddress, std::string> entries;
+    std::vector<IpAddress> solicited;
 };
 
 struct Lan {
@@ -69,9 +71,10 @@ std::vector<IpAddress> addresses(const EndpointRecord& record) { return record.a
 
 }  // namespace
 
-TEST_CASE("the observed address is bound, and the other addresses of that interface with it") {
+TEST_CASE("the observed address is bound, and the addresses of that interface that the kernel has with the same MAC") {
     Lan lan;
     lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.kernel.entries[ip("2001:db8::5")] = kMacA;
     CHECK(lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "2001:db8::5", "fe80::5"}) > 0);
     CHECK(addresses(lan.a) == std::vector<IpAddress>{ip("10.0.0.5"), ip("2001:db8::5")});
     CHECK(lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "2001:db8::5", "fe80::5"}) == 0);
@@ -100,6 +103,18 @@ TEST_CASE("what the kernel does not know yet is asked again with the next heartb
     lan.kernel.entries[ip("10.0.0.5")] = kMacA;
     lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
     CHECK(addresses(lan.a).size() == 1);
+}
+
+TEST_CASE("an address that the kernel has not seen is asked for, and bound once it is seen with that MAC") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "10.0.0.77"});
+    CHECK(addresses(lan.a) == std::vector<IpAddress>{ip("10.0.0.5")});
+    CHECK(lan.kernel.solicited == std::vector<IpAddress>{ip("10.0.0.77")});
+    const bool its_own = GENERATE(true, false);
+    lan.kernel.entries[ip("10.0.0.77")] = its_own ? kMacA : kMacB;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5", "10.0.0.77"});
+    CHECK(addresses(lan.a).size() == (its_own ? 2 : 1));
 }
 
 TEST_CASE("an agent's word alone binds neither another's address nor the appliance's own") {
@@ -139,4 +154,54 @@ TEST_CASE("a healthy machine gives up an address that it no longer has, one that
     if (cut_off) lan.a.decision = {CutOffCause::kColour, "internet"};
     lan.heard(lan.a, "10.0.0.9", kMacA, {"10.0.0.9"});
     CHECK(addresses(lan.a).size() == (cut_off ? 2 : 1));
+}
+
+TEST_CASE("a machine that is cut off and comes from ever new addresses keeps its MAC bound, to few of them") {
+    Lan lan;
+    lan.a.decision = {CutOffCause::kIsolated, ""};
+    for (int host = 1; host <= 300; ++host) {
+        const std::string address = "2001:db8::" + std::to_string(host);
+        lan.kernel.entries[ip(address)] = kMacA;
+        lan.heard(lan.a, address, kMacA, {address});
+    }
+    CHECK(lan.a.stored.bindings.size() == Bindings::kMostPerEndpoint);
+    CHECK(lan.a.stored.bindings.back().address == ip("2001:db8::300"));
+    // Another MAC does not push the first one out.
+    lan.kernel.entries[ip("10.0.0.9")] = kMacB;
+    lan.heard(lan.a, "10.0.0.9", kMacB, {"10.0.0.9"});
+    CHECK(lan.a.stored.bindings.size() == Bindings::kMostPerEndpoint);
+    CHECK(lan.a.stored.bindings.front().mac == kMacA);
+    CHECK(lan.a.stored.bindings.back().mac == kMacB);
+}
+
+TEST_CASE("the MAC of a machine that is cut off does not move to another endpoint, that of a healthy one does") {
+    const std::string state = GENERATE("healthy", "isolated by hand", "RED", "YELLOW", "MISSING");
+    CAPTURE(state);
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.kernel.entries[ip("10.0.0.6")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    lan.a.health.stream_closed(1);  // its agent has been stopped
+    if (state == "isolated by hand") lan.a.stored.manual_isolation = true;
+    if (state == "RED") lan.a.health = {contract::Colour::kRed, contract::Presence::kAsleep, {}, {}};
+    if (state == "YELLOW") lan.a.health = {contract::Colour::kYellow, contract::Presence::kConnected, {}, {}};
+    if (state == "MISSING") lan.a.health = {contract::Colour::kGreen, contract::Presence::kMissing, {}, {}};
+    const std::string from = GENERATE("10.0.0.5", "10.0.0.6");
+    lan.heard(lan.b, from, kMacA, {from});
+    lan.heard(lan.b, from, kMacA, {from});
+    const bool moved = state == "healthy";
+    CHECK(addresses(lan.a) == (moved ? std::vector<IpAddress>{} : std::vector<IpAddress>{ip("10.0.0.5")}));
+    CHECK(addresses(lan.b) == (moved ? std::vector<IpAddress>{ip(from)} : std::vector<IpAddress>{}));
+    CHECK(lan.events(v1::SPOOF) == (moved ? 0 : 1));
+}
+
+TEST_CASE("an address of a machine that is cut off and not connected moves to another MAC") {
+    Lan lan;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    lan.a.health.stream_closed(1);
+    lan.a.stored.manual_isolation = true;
+    lan.kernel.entries[ip("10.0.0.5")] = kMacB;
+    lan.heard(lan.b, "10.0.0.5", kMacB, {"10.0.0.5"});
+    CHECK(addresses(lan.b) == std::vector<IpAddress>{ip("10.0.0.5")});
 }
