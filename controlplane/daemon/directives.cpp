@@ -2,9 +2,19 @@
 #include "controlplane/daemon/directives.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 
 namespace heartgate::control {
 namespace {
+
+// The list of peers to refuse goes to every endpoint in one frame each (128 KiB at most), and into a queue (64 MiB) for
+// all of them at once.
+constexpr std::size_t kMostPeers = 500;
+constexpr std::size_t kMostPeerAddresses = 16;
+constexpr std::size_t kMostListBytes = 16UL << 10U;
+constexpr std::size_t kMostBytesForAll = 4UL << 20U;
 
 Explanation of_reason(const v1::Reason& reason) {
     const std::string what = reason.finding().empty() ? "something harmful" : reason.finding();
@@ -75,21 +85,42 @@ void Directives::flush(const std::map<std::uint32_t, std::unique_ptr<EndpointRec
 }
 
 std::map<std::uint32_t, std::string> Directives::refused_peers(
-    const std::map<std::uint32_t, std::unique_ptr<EndpointRecord>>& records) const {
+    const std::map<std::uint32_t, std::unique_ptr<EndpointRecord>>& records) {
+    const std::size_t most_bytes =
+        std::min(kMostListBytes, kMostBytesForAll / std::max<std::size_t>(records.size(), 1));
     std::map<std::uint32_t, std::string> result;
+    std::size_t bytes = 0;
+    std::size_t peer_count = 0;
+    bool cut = false;
     for (const auto& [index, record] : records) {
         if (!record->sick() || record->stored.bindings.empty()) continue;
         std::map<std::string, v1::Peer> peers;  // by MAC
         for (const StoredBinding& binding : record->stored.bindings) {
-            peers[binding.mac].add_addresses(binding.address.wire());
+            v1::Peer& peer = peers[binding.mac];
+            if (static_cast<std::size_t>(peer.addresses_size()) >= kMostPeerAddresses) continue;
+            peer.add_addresses(binding.address.wire());
         }
         v1::Directive carrier;
         for (auto& [mac, peer] : peers) {
             peer.set_mac(mac);
             *carrier.add_refuse() = peer;
         }
-        result[index] = carrier.SerializeAsString();
+        std::string serialised = carrier.SerializeAsString();
+        if (bytes + serialised.size() > most_bytes || peer_count + peers.size() > kMostPeers) {
+            cut = true;
+            continue;
+        }
+        bytes += serialised.size();
+        peer_count += peers.size();
+        result[index] = std::move(serialised);
     }
+    if (cut && !list_cut_) {
+        spdlog::warn(
+            "more machines are cut off than agents can be told of: they are told of {}; the gateway itself "
+            "drops the traffic of all of them",
+            peer_count);
+    }
+    list_cut_ = cut;
     return result;
 }
 

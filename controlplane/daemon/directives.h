@@ -30,8 +30,9 @@ public:
 
 private:
     [[nodiscard]] v1::Directive directive(const EndpointRecord& record) const;
+    // Bounded: what exceeds a frame would end the connection to the listener for everybody.
     [[nodiscard]] std::map<std::uint32_t, std::string> refused_peers(
-        const std::map<std::uint32_t, std::unique_ptr<EndpointRecord>>& records) const;
+        const std::map<std::uint32_t, std::unique_ptr<EndpointRecord>>& records);
     void tell(EndpointRecord& record);
 
     std::chrono::milliseconds interval_;
@@ -40,6 +41,7 @@ private:
     std::string whom_to_call_;
     std::set<EndpointRecord*> marked_;
     std::map<std::uint32_t, std::string> refused_;  // sick endpoints by index: their v1::Peer messages in a Directive
+    bool list_cut_ = false;
 };
 
 // One sentence for the user, and one on what to do; both empty while the machine passes and has nothing open.

@@ -77,7 +77,20 @@ void ListenerLink::set_trust(const v1::Trust& trust) {
 
 void ListenerLink::send(const v1::DaemonToListener& message) {
     const std::shared_ptr<FramedSocket> socket = socket_;
-    if (socket) socket->send(message.SerializeAsString());
+    if (!socket) return;
+    if (message.ByteSizeLong() <= kMostBytes) {
+        socket->send(message.SerializeAsString());
+        return;
+    }
+    // The listener would close the connection on it, and with it cut everybody off.
+    if (message.has_directive() && message.directive().directive().refuse_size() > 0) {
+        v1::DaemonToListener shorter = message;
+        shorter.mutable_directive()->mutable_directive()->clear_refuse();
+        send(shorter);
+        return;
+    }
+    spdlog::error("a message of {} bytes for heartgate-listener is not sent; allowed: {}", message.ByteSizeLong(),
+                  kMostBytes);
 }
 
 void ListenerLink::accept() {
