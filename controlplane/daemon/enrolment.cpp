@@ -111,6 +111,17 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
         complete(error(ErrorKind::kUnauthenticated, "the token is used up: make a new one with `hgctl token create`"));
         return;
     }
+    if (const EndpointRecord* isolated = isolated_on(request.machine_id())) {
+        const std::string text =
+            fmt::format("enrolment from {} refused: this machine is enrolled as {} ({}), which is isolated", peer,
+                        isolated->stored.host, isolated->stored.id);
+        spdlog::warn("{}", text);
+        events_.add(v1::SPOOF, text);
+        complete(error(ErrorKind::kFailedPrecondition,
+                       "this machine is enrolled and isolated: have it cleaned or released first (`hgctl endpoint "
+                       "list` shows it)"));
+        return;
+    }
     auto id = make_uuid();
     if (!id) {
         complete(tl::unexpected(id.error()));
@@ -135,6 +146,14 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
                                   TokenUse{entry->first, *key, endpoint.id}};
     registry_.add(std::move(endpoint), std::move(also),
                   [complete, response = std::move(response)] { complete(response); });
+}
+
+const EndpointRecord* Enrolment::isolated_on(const std::string& machine_id) const {
+    if (machine_id.empty()) return nullptr;
+    for (const auto& [index, record] : registry_.by_index()) {
+        if (record->target.isolated && record->stored.machine_id == machine_id) return record.get();
+    }
+    return nullptr;
 }
 
 void Enrolment::renew(const v1::EnrolmentCall& call, const Complete& complete) {

@@ -43,6 +43,8 @@ private:
     // The answer without its number, or why not; the function that completes it is called at once or later.
     using Complete = std::function<void(Expected<v1::EnrolResponse>)>;
     void enrol(const v1::EnrolRequest& request, const std::string& peer, const Complete& complete);
+    // The isolated endpoint that this machine is, if any: it must not get rid of its isolation by another certificate.
+    [[nodiscard]] const EndpointRecord* isolated_on(const std::string& machine_id) const;
     void renew(const v1::EnrolmentCall& call, const Complete& complete);
     Expected<v1::EnrolResponse> issue(const std::string& csr_der, StoredEndpoint& endpoint) const;
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "controlplane/common/text.h"
 #include "controlplane/daemon/clock.h"
 #include "controlplane/daemon/grpc_status.h"
@@ -23,6 +25,18 @@ const char* mistake(const v1::Heartbeat& heartbeat) {
     if (heartbeat.reasons_size() > kMostReasons) return "too many reasons";
     if (heartbeat.interfaces_size() > kMostInterfaces) return "too many interfaces";
     return nullptr;
+}
+
+// The best colour that the reasons allow. A heartbeat that names a finding and calls the machine healthy all the same
+// is believed in its finding.
+v1::Colour colour_of(const v1::Heartbeat& heartbeat) {
+    v1::Colour colour = heartbeat.colour();
+    for (const v1::Reason& reason : heartbeat.reasons()) {
+        if (reason.code() == v1::UNPROTECTED) continue;  // a mark
+        const bool red = reason.code() == v1::MALWARE_NOT_CLEANED || reason.code() == v1::TAMPERING;
+        colour = std::max(colour, red ? v1::RED : v1::YELLOW);
+    }
+    return colour;
 }
 
 v1::Reason clean(const v1::Reason& reason) {
@@ -85,7 +99,7 @@ void HeartbeatIntake::heartbeat(const v1::HeartbeatReceived& received, bool repl
     const std::uint64_t stream_before = record.health.stream();
     const auto outcome = record.health.heartbeat(monotonic_now(), received.stream(),
                                                  {.order = {.boot = heartbeat.boot(), .sequence = heartbeat.sequence()},
-                                                  .colour = static_cast<contract::Colour>(heartbeat.colour()),
+                                                  .colour = static_cast<contract::Colour>(colour_of(heartbeat)),
                                                   .interval = std::chrono::milliseconds{heartbeat.interval_ms()},
                                                   .goodbye = heartbeat.goodbye(),
                                                   .replayed = replayed});
