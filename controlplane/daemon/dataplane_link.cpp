@@ -50,6 +50,7 @@ void DataplaneLink::stop() {
     pump_timer_.cancel();
     activity_timer_.cancel();
     client_.close();
+    for (const Waiter& waiter : std::exchange(waiters_, {})) waiter.done(0);
 }
 
 std::string DataplaneLink::sentence() const {
@@ -259,7 +260,7 @@ void DataplaneLink::list_flows(const v1::ListFlowsRequest& request,
 
 void DataplaneLink::when_applied(std::uint32_t endpoint, std::chrono::milliseconds patience,
                                  std::function<void(std::uint64_t)> done) {
-    if (!attached()) {
+    if (stopped_ || !attached()) {
         done(0);
         return;
     }

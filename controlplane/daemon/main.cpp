@@ -10,7 +10,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <condition_variable>
 #include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "controlplane/daemon/administration/server.h"
@@ -36,6 +40,40 @@ Expected<void> prepare(const Configuration& configuration) {
     // The one producer of this dataplane's rings.
     return lock_for_life(configuration.dataplane_socket + ".producer");
 }
+
+constexpr std::chrono::seconds kEndPatience{5};
+
+// Ends the process if ending it takes too long: an answer that waits for a full disk must not keep it alive. What must
+// be on disk has been tried meanwhile.
+class EndDeadline {
+public:
+    explicit EndDeadline(std::function<void()> too_late)
+        : thread_{[this, too_late = std::move(too_late)] {
+              std::unique_lock lock{mutex_};
+              if (wake_.wait_for(lock, kEndPatience, [this] { return ended_; })) return;
+              spdlog::error(
+                  "ending takes longer than {} s: requests without an answer and changes that could not be "
+                  "written to the database are given up",
+                  kEndPatience.count());
+              too_late();
+          }} {}
+    ~EndDeadline() {
+        {
+            const std::lock_guard lock{mutex_};
+            ended_ = true;
+        }
+        wake_.notify_one();
+        thread_.join();
+    }
+    EndDeadline(const EndDeadline&) = delete;
+    EndDeadline& operator=(const EndDeadline&) = delete;
+
+private:
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool ended_ = false;
+    std::thread thread_;
+};
 
 // Ends the parts in the order in which they depend on each other, the loop still running.
 void end(boost::asio::io_context& loop, std::unique_ptr<AdministrationServer>& server, Daemon& daemon) {
@@ -67,6 +105,7 @@ Expected<int> run(const Configuration& configuration, char** arguments) {
         loop.stop();
     });
     const std::string& prefix = configuration.file_prefix;
+    std::optional<EndDeadline> deadline;
     {
         Daemon daemon{loop,
                       configuration,
@@ -87,8 +126,13 @@ Expected<int> run(const Configuration& configuration, char** arguments) {
                      configuration.admin_socket, configuration.listener_socket);
         loop.run();
         loop.restart();
+        deadline.emplace([anew, arguments] {
+            if (anew) start_anew(arguments);
+            _exit(1);
+        });
         end(loop, *server, daemon);
     }  // the store writer has written everything here
+    deadline.reset();
     if (anew) {
         spdlog::info("starting anew to attach to the next dataplane");
         start_anew(arguments);
