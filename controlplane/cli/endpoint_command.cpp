@@ -86,7 +86,8 @@ void print_endpoint(const Context& context, const v1::Endpoint& endpoint) {
     sheet.print(context.out, context.colours);
 }
 
-// For isolate and release: the state is stored in any case; whether packets already follow is what a script must know.
+// For isolate and release: an answer means that the state is stored (what is not is an error with a sentence of its
+// own); whether packets already follow is what a script must know.
 int finish_change(const Context& context, const std::string& name, bool applied) {
     if (applied) return kOk;
     context.err

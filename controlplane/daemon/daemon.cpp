@@ -42,6 +42,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
                  } else {
                      spdlog::error("{}; trying again every second, releases wait", trouble);
                  }
+                 answer_isolations();
              }},
       events_{store_, std::move(loaded_.events)},
       producer_{[this] { dataplane_.pending(); }},
@@ -112,6 +113,7 @@ Expected<void> Daemon::start() {
 void Daemon::stop() {
     tick_timer_.cancel();
     dataplane_.stop();
+    answer_isolations(true);
     listener_.stop();
     registry_.save_all();
 }
@@ -215,6 +217,7 @@ void Daemon::tick() {
     }
     last_tick_ = now;
     registry_.tick(now, hearing_since_);
+    answer_isolations();
     if (pki::unix_now_s() >= identity_renewal_unix_s_) {
         if (const auto renewed = renew_identity(); !renewed) {
             spdlog::error("the listener's certificate cannot be renewed: {}", renewed.error().message);

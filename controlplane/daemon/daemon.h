@@ -63,6 +63,19 @@ public:
     void unfollow_events(std::uint64_t number) override;
 
 private:
+    // An isolation by hand whose answer waits for dataplane and disk.
+    struct Isolation {
+        EndpointRecord* record;
+        std::uint64_t asked_ns;
+        Instant deadline;  // for the disk
+        Answer<v1::IsolateResponse> answer;
+        std::optional<std::uint64_t> applied_ns;
+        bool stored = false;
+    };
+
+    // Answers those that are in force and on disk, or of which it is clear that the disk does not take them now.
+    void answer_isolations(bool ending = false);
+    [[nodiscard]] Expected<v1::IsolateResponse> outcome(const Isolation& isolation) const;
     [[nodiscard]] ListenerLink::Hooks listener_hooks();
     [[nodiscard]] DataplaneLink::Hooks dataplane_hooks(const Primary& primary);
     // One line on how long a change took from its detection to every worker, for heartbeats that say when it was found.
@@ -95,6 +108,7 @@ private:
     PolicyKeeper policy_;
     DataplaneLink dataplane_;
 
+    std::vector<std::shared_ptr<Isolation>> isolations_;
     bool listener_ready_ = false;           // it accepts endpoints
     std::optional<Instant> hearing_since_;  // listener and dataplane both there, and this loop not stalled
     Instant last_tick_{};

@@ -17,6 +17,7 @@ constexpr std::uint32_t kMostListed = 10'000;
 constexpr std::uint32_t kMostPast = 1'000;
 constexpr std::uint32_t kMostFlows = 100'000;
 constexpr std::chrono::seconds kAppliedPatience{5};
+constexpr std::chrono::seconds kStoredPatience{5};
 
 bool contains(const std::string& text, const std::string& part) {
     return std::search(text.begin(), text.end(), part.begin(), part.end(), [](unsigned char left, unsigned char right) {
@@ -78,17 +79,48 @@ void Daemon::isolate(const v1::IsolateRequest& request, Answer<v1::IsolateRespon
         return;
     }
     EndpointRecord* record = *found;
-    registry_.isolate(*record, reason);
-    dataplane_.when_applied(record->stored.index, kAppliedPatience,
-                            [record, asked_ns, answer = std::move(answer)](std::uint64_t applied_ns) {
-                                v1::IsolateResponse response;
-                                *response.mutable_endpoint() = describe(*record);
-                                response.set_applied(applied_ns != 0);
-                                // Isolated before, for another reason: nothing had to be applied.
-                                if (applied_ns > asked_ns)
-                                    response.set_applied_after_us((applied_ns - asked_ns) / 1000);
-                                answer(std::move(response));
-                            });
+    const auto isolation = std::make_shared<Isolation>(
+        Isolation{record, asked_ns, monotonic_now() + kStoredPatience, std::move(answer), std::nullopt});
+    isolations_.push_back(isolation);
+    registry_.isolate(*record, reason, [this, isolation] {
+        isolation->stored = true;
+        answer_isolations();
+    });
+    dataplane_.when_applied(record->stored.index, kAppliedPatience, [this, isolation](std::uint64_t applied_ns) {
+        isolation->applied_ns = applied_ns;
+        answer_isolations();
+    });
+}
+
+void Daemon::answer_isolations(bool ending) {
+    const Instant now = monotonic_now();
+    std::vector<std::shared_ptr<Isolation>> ready;
+    std::erase_if(isolations_, [&](const std::shared_ptr<Isolation>& isolation) {
+        const bool disk_known = isolation->stored || !trouble_.empty() || now >= isolation->deadline;
+        if (!ending && (!isolation->applied_ns || !disk_known)) return false;
+        ready.push_back(isolation);
+        return true;
+    });
+    for (const auto& isolation : ready) isolation->answer(outcome(*isolation));
+}
+
+Expected<v1::IsolateResponse> Daemon::outcome(const Isolation& isolation) const {
+    const std::uint64_t applied_ns = isolation.applied_ns.value_or(0);
+    if (!isolation.stored) {
+        const std::string sentence = fmt::format(
+            "{} is isolated{}, but that is not stored yet ({}): if heartgated ends before it is, the isolation is "
+            "forgotten; it is tried again every second, see `hgctl endpoint show`",
+            isolation.record->stored.host, applied_ns == 0 ? " as soon as a dataplane is attached" : " and cut off now",
+            trouble_.empty() ? "the disk does not answer" : trouble_);
+        spdlog::error("{}", sentence);
+        return error(ErrorKind::kInternal, sentence);
+    }
+    v1::IsolateResponse response;
+    *response.mutable_endpoint() = describe(*isolation.record);
+    response.set_applied(applied_ns != 0);
+    // Isolated before, for another reason: nothing had to be applied.
+    if (applied_ns > isolation.asked_ns) response.set_applied_after_us((applied_ns - isolation.asked_ns) / 1000);
+    return response;
 }
 
 void Daemon::release(const v1::ReleaseRequest& request, Answer<v1::ReleaseResponse> answer) {

@@ -219,10 +219,10 @@ void EndpointRegistry::save(const EndpointRecord& record, StoreWriter::Done done
     store_.write({record.stored}, std::move(done));
 }
 
-void EndpointRegistry::isolate(EndpointRecord& record, const std::string& reason) {
+void EndpointRegistry::isolate(EndpointRecord& record, const std::string& reason, std::function<void()> done) {
     record.stored.manual_isolation = true;
     record.stored.manual_reason = reason;
-    apply(record, 0, [] {});
+    apply(record, 0, std::move(done));
     changed_(record);
 }
 

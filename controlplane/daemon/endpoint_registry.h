@@ -45,7 +45,8 @@ public:
     // Something else that is stored has changed.
     void save(const EndpointRecord& record, StoreWriter::Done done = {});
 
-    void isolate(EndpointRecord& record, const std::string& reason);
+    // `done` runs once it is on disk; it is in the ring before.
+    void isolate(EndpointRecord& record, const std::string& reason, std::function<void()> done);
     void release(EndpointRecord& record, std::function<void()> done);
 
     void traffic(std::uint32_t index, Instant seen);

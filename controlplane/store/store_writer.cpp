@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controlplane/store/store_writer.h"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 #include <iterator>
+#include <map>
+#include <variant>
 
 namespace heartgate::control {
 
@@ -29,14 +33,33 @@ void StoreWriter::write(std::vector<StoreChange> changes, Done done) {
 
 void StoreWriter::run() {
     std::unique_lock lock{mutex_};
+    int last_attempts = 0;
     while (true) {
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || !done_.empty(); });
         if (queue_.empty() && done_.empty()) return;
         attempt(lock);
         if (failing_) {
-            if (stopping_) return;
+            if (stopping_ && ++last_attempts > 1) {
+                log_given_up();
+                return;
+            }
+            if (stopping_) continue;
             wake_.wait_for(lock, std::chrono::seconds{1}, [this] { return stopping_; });
         }
+    }
+}
+
+void StoreWriter::log_given_up() const {
+    std::map<std::string, const StoredEndpoint*> endpoints;  // the last word on each
+    for (const StoreChange& change : queue_) {
+        if (const auto* endpoint = std::get_if<StoredEndpoint>(&change)) endpoints[endpoint->id] = endpoint;
+    }
+    spdlog::error("{} changes could not be written to the database and are given up, {} endpoints among them",
+                  queue_.size(), endpoints.size());
+    for (const auto& [id, endpoint] : endpoints) {
+        if (!endpoint->manual_isolation) continue;
+        spdlog::error("not stored: the isolation of {} ({}): isolate it again after the next start", endpoint->host,
+                      id);
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes to the store on a thread of its own, so that nothing on the way from a heartbeat to the ring waits for a disk.
 // What has queued up while a transaction ran goes into the next one together. What cannot be written is tried again
-// every second: a full disk must not lose an isolation.
+// every second for as long as the process lives; what is still not written at its end is given up, with a line in the
+// log. An isolation is in force before it is on disk, and is answered as such only then.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +26,7 @@ public:
     // `trouble` is called on the loop with a sentence when writing begins to fail, and with an empty one when it works
     // again.
     StoreWriter(std::unique_ptr<Store> store, Post post, std::function<void(std::string)> trouble);
-    // Writes what is queued (once more, if it fails) and ends.
+    // Writes what is queued (once more, if it fails), logs what is given up, and ends.
     ~StoreWriter();
     StoreWriter(const StoreWriter&) = delete;
     StoreWriter& operator=(const StoreWriter&) = delete;
@@ -35,6 +36,7 @@ public:
 
 private:
     void run();
+    void log_given_up() const;
     void attempt(std::unique_lock<std::mutex>& lock);
 
     std::unique_ptr<Store> store_;

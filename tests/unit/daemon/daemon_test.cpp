@@ -153,6 +153,64 @@ TEST_CASE("an isolation by hand answers once applied, survives a restart, and a 
     CHECK_FALSE(office.isolated());
 }
 
+TEST_CASE("an isolation by hand is in force before it is on disk, and answered when it is") {
+    Office office;
+    std::optional<Expected<v1::IsolateResponse>> answer;
+    v1::IsolateRequest request;
+    request.set_endpoint("adserver");
+    request.set_reason("looks odd");
+    const auto isolate = [&] {
+        office.daemon->isolate(request, [&](Expected<v1::IsolateResponse> result) { answer = std::move(result); });
+    };
+    SECTION("a slow disk") {
+        office.store->hold(true);
+        isolate();
+        REQUIRE(office.until([&] { return office.isolated(); }));
+        office.listener->beat(1, heartbeat(2, v1::GREEN));
+        REQUIRE(office.until([&] { return office.endpoint(office.id).last_heartbeat_unix_ms() != 0; }));
+        CHECK_FALSE(answer);
+        office.store->hold(false);
+        REQUIRE(office.until([&] { return answer.has_value(); }));
+        REQUIRE(*answer);
+        CHECK((*answer)->applied());
+        CHECK((*answer)->applied_after_us() > 0);
+    }
+    SECTION("a full disk: the answer says so, and the isolation is stored once there is room") {
+        office.store->fill(true);
+        isolate();
+        REQUIRE(office.until([&] { return answer.has_value(); }));
+        REQUIRE_FALSE(*answer);
+        CHECK(answer->error().message.find("not stored yet (the disk is full)") != std::string::npos);
+        CHECK(office.isolated());
+        office.store->fill(false);
+        office.restart();
+        office.connect_listener();
+        office.start_dataplane();
+        CHECK(office.isolated());
+    }
+    SECTION("the end") {
+        office.store->hold(true);
+        isolate();
+        office.daemon->stop();
+        CHECK(answer.has_value());
+        office.store->hold(false);
+    }
+}
+
+TEST_CASE("whoever waits for the dataplane is answered at the end") {
+    Office office;
+    bool answered = false;
+    office.dataplane->rings.stalled = true;
+    v1::IsolateRequest isolate;
+    isolate.set_endpoint("adserver");
+    isolate.set_reason("looks odd");
+    office.daemon->isolate(isolate, [&](const Expected<v1::IsolateResponse>&) { answered = true; });
+    const std::string later = office.token();  // the isolation is on disk
+    CHECK_FALSE(answered);
+    office.daemon->stop();
+    CHECK(answered);
+}
+
 TEST_CASE("an isolation needs a reason and a known endpoint") {
     Office office;
     ErrorKind kind = ErrorKind::kInternal;
@@ -201,6 +259,21 @@ TEST_CASE("a heartbeat that is replayed, malformed, or of nobody is refused, cou
     CHECK(count(office, v1::HEARTBEAT_REFUSED) == 1);
     CHECK(office.isolated());
     CHECK(office.endpoint(office.id).colour() == v1::RED);
+}
+
+TEST_CASE("a colour that is better than its reasons is not believed, a mark changes none") {
+    const auto [code, expected] = GENERATE(table<v1::ReasonCode, v1::Colour>({{v1::MALWARE_DETECTED, v1::YELLOW},
+                                                                              {v1::DETECTOR_NOT_RUNNING, v1::YELLOW},
+                                                                              {v1::MALWARE_NOT_CLEANED, v1::RED},
+                                                                              {v1::TAMPERING, v1::RED},
+                                                                              {v1::UNPROTECTED, v1::GREEN}}));
+    Office office;
+    v1::Heartbeat contradictory = heartbeat(2, v1::GREEN);
+    contradictory.add_reasons()->set_code(code);
+    office.listener->beat(1, contradictory);
+    REQUIRE(office.until([&] { return office.endpoint(office.id).reasons_size() == 1; }));
+    CHECK(office.endpoint(office.id).colour() == expected);
+    CHECK(office.endpoint(office.id).cut_off() == (expected != v1::GREEN));
 }
 
 TEST_CASE("the newer stream of an endpoint closes the older one") {
@@ -266,6 +339,29 @@ TEST_CASE("a token enrols once, and the same key may ask again") {
     CHECK(status(world).enrolled() == 1);
     world.restart();
     CHECK(status(world).enrolled() == 1);
+}
+
+TEST_CASE("a machine that is isolated does not enrol anew, another one does, and so does it once it is released") {
+    Office office;
+    const auto enrol = [&](std::uint64_t call, const std::string& machine) {
+        office.listener->enrol(call, office.token(), pki::make_csr(pki::make_key().value()).value(), machine);
+        REQUIRE(office.until([&] { return office.listener->answer(call) != nullptr; }));
+        return office.listener->answer(call)->status();
+    };
+    CHECK(enrol(1, "one") == 0);
+    v1::IsolateRequest isolate;
+    isolate.set_endpoint("host-1");
+    isolate.set_reason("looks odd");
+    office.daemon->isolate(isolate, [](const Expected<v1::IsolateResponse>& answer) { REQUIRE(answer); });
+    CHECK(enrol(2, "one") == kFailedPrecondition);
+    CHECK(office.listener->answer(2)->error().find("isolated") != std::string::npos);
+    CHECK(count(office, v1::SPOOF) == 1);
+    CHECK(enrol(3, "another") == 0);
+    CHECK(enrol(4, "") == 0);
+    v1::ReleaseRequest release;
+    release.set_endpoint("host-1");
+    office.daemon->release(release, [](const Expected<v1::ReleaseResponse>& answer) { REQUIRE(answer); });
+    CHECK(enrol(5, "one") == 0);
 }
 
 TEST_CASE("a certificate is renewed for its own key alone") {

@@ -120,12 +120,14 @@ void FakeListener::replayed() {
     send(message);
 }
 
-void FakeListener::enrol(std::uint64_t call, const std::string& token, const std::string& csr) {
+void FakeListener::enrol(std::uint64_t call, const std::string& token, const std::string& csr,
+                         const std::string& machine) {
     v1::ListenerToDaemon message;
     message.mutable_enrolment()->set_call(call);
     message.mutable_enrolment()->mutable_enrol()->set_token(token);
     message.mutable_enrolment()->mutable_enrol()->set_csr_der(csr);
     message.mutable_enrolment()->mutable_enrol()->set_host("host-" + std::to_string(call));
+    message.mutable_enrolment()->mutable_enrol()->set_machine_id(machine);
     send(message);
 }
 

@@ -42,7 +42,7 @@ private:
     std::filesystem::path path_;
 };
 
-// A store whose writes can be held back, as by a slow disk.
+// A store whose writes can be held back, as by a slow disk, or refused, as by a full one.
 class SlowStore : public Store {
 public:
     explicit SlowStore(std::unique_ptr<Store> store) : store_{std::move(store)} {}
@@ -50,7 +50,12 @@ public:
     Expected<void> write(const std::vector<StoreChange>& changes) override {
         std::unique_lock lock{mutex_};
         wake_.wait(lock, [this] { return !held_; });
+        if (full_) return error(ErrorKind::kInternal, "the disk is full");
         return store_->write(changes);
+    }
+    void fill(bool full) {
+        const std::lock_guard lock{mutex_};
+        full_ = full;
     }
     void hold(bool held) {
         const std::lock_guard lock{mutex_};
@@ -63,6 +68,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_;
     bool held_ = false;
+    bool full_ = false;
 };
 
 // Rings that apply at once what they are given, and remember it.
@@ -72,6 +78,7 @@ struct AppliedRings {
     std::uint64_t applied = 0;
     std::uint32_t incarnation = 0;
     std::uint32_t synced = 0;
+    bool stalled = false;  // takes what it is given, applies nothing
 
     // What the dataplane holds of this endpoint now.
     [[nodiscard]] std::optional<contract::EndpointState> state(std::uint32_t endpoint) const {
@@ -94,7 +101,7 @@ public:
     explicit AppliedRingsView(AppliedRings& rings) : rings_{rings} {}
     bool put_health(const contract::HealthMessage& message) override {
         rings_.health.push_back(message);
-        rings_.applied = message.sequence;
+        if (!rings_.stalled) rings_.applied = message.sequence;
         return true;
     }
     bool put_sync(const contract::HealthMessage& message) override {
@@ -159,7 +166,7 @@ public:
     void beat(std::uint64_t stream, const v1::Heartbeat& heartbeat);
     void close(std::uint64_t stream);
     void replayed();
-    void enrol(std::uint64_t call, const std::string& token, const std::string& csr);
+    void enrol(std::uint64_t call, const std::string& token, const std::string& csr, const std::string& machine = {});
     void send(const v1::ListenerToDaemon& message) { socket_->send(message.SerializeAsString()); }
 
     std::vector<v1::DaemonToListener> received;
