@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::uint32_t kFlowsByDefault = 1000;
 constexpr std::uint32_t kMostFlows = 100'000;
+constexpr std::uint64_t kKeepEveryMs = 60'000;
 
 std::string sha256(const std::string& bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -70,6 +71,19 @@ v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, 
 
 void ControlRequests::closed(std::uint64_t connection) {
     if (producer_.closed(connection)) spdlog::warn("heartgated is gone; the verdicts in force stay");
+}
+
+std::string ControlRequests::keep(std::uint64_t now_ms) {
+    if (kept_ && now_ms - *kept_ < kKeepEveryMs) return {};
+    kept_ = now_ms;
+    dependencies_.activity.forget(static_cast<std::uint32_t>(now_ms));
+    const std::uint64_t failed = dependencies_.memory.state().failed_binds.load(std::memory_order_relaxed);
+    const std::uint64_t more = failed - std::exchange(failed_binds_, failed);
+    if (more == 0) return {};
+    return fmt::format(
+        "{} addresses of endpoints had no room in the table of bindings ({} since the start), their health is not "
+        "enforced; raise endpoints.capacity ({})",
+        more, failed, dependencies_.endpoints.capacity());
 }
 
 std::string ControlRequests::attach(const v1::AttachRequest& request, std::uint64_t connection,
@@ -137,14 +151,10 @@ std::string ControlRequests::list_flows(const v1::ListFlowsRequest& request, v1:
 void ControlRequests::activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const {
     const std::uint32_t now = monotonic_ms();
     for (std::uint32_t endpoint = 1; endpoint < dependencies_.activity.capacity(); ++endpoint) {
-        const std::uint32_t last = dependencies_.activity.last_ms(endpoint);
-        if (last == EndpointActivity::kNever) continue;
-        // A worker may have read its clock after us.
-        const auto age = static_cast<std::int32_t>(now - last);
-        const auto age_ms = static_cast<std::uint32_t>(age > 0 ? age : 0);
-        if (age_ms > request.seen_within_ms()) continue;
+        const std::optional<std::uint32_t> age_ms = dependencies_.activity.age_ms(endpoint, now);
+        if (!age_ms || *age_ms > request.seen_within_ms()) continue;
         reply.add_index(endpoint);
-        reply.add_age_ms(age_ms);
+        reply.add_age_ms(*age_ms);
     }
 }
 

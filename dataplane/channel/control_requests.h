@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "dataplane/channel/control_server.h"
@@ -56,6 +57,10 @@ public:
     // case the running one stays in force.
     [[nodiscard]] std::string load(const v1::Policy& policy);
 
+    // For the control loop, each second or so: once per minute forgets old activity, and returns what the administrator
+    // must know of that minute, as a sentence for the log; mostly empty. `now_ms` of the monotonic clock.
+    [[nodiscard]] std::string keep(std::uint64_t now_ms);
+
 private:
     [[nodiscard]] std::string attach(const v1::AttachRequest& request, std::uint64_t connection,
                                      v1::AttachReply& reply);
@@ -66,6 +71,8 @@ private:
 
     ControlRequestsDependencies dependencies_;
     Producer producer_;
+    std::optional<std::uint64_t> kept_;  // when keep() last did something
+    std::uint64_t failed_binds_ = 0;     // of which keep() has told
 };
 
 }  // namespace heartgate::dataplane

@@ -92,13 +92,14 @@ bool HealthConsumer::apply(const HealthMessage& message, Ring ring) noexcept {
         if (!sweeping_ && !synced_waits_) {
             sweeping_ = true;
             next_swept_ = 1;
+            bindings_.begin_sweep();
         }
         return true;
     }
     if (message.endpoint == contract::kNoEndpoint || message.endpoint >= endpoints_.capacity()) return false;
     switch (type) {
         case MessageType::kEndpointState:
-            set_state(message, ring);
+            set_state(message);
             return true;
         case MessageType::kBind:
             bind(message);
@@ -107,7 +108,7 @@ bool HealthConsumer::apply(const HealthMessage& message, Ring ring) noexcept {
             unbind(message);
             return true;
         case MessageType::kRemove:
-            remove(message.endpoint);
+            remove(message);
             return true;
         case MessageType::kEndOfSync:
             break;
@@ -115,15 +116,17 @@ bool HealthConsumer::apply(const HealthMessage& message, Ring ring) noexcept {
     return false;
 }
 
-void HealthConsumer::set_state(const HealthMessage& message, Ring ring) noexcept {
+bool HealthConsumer::is_latest(const HealthMessage& message) noexcept {
     Mention& mention = mentions_[message.endpoint];
-    mention.incarnation = incarnation_;
-    if (ring == Ring::kHealth) {
-        mention.health_sequence = message.sequence;
-        mention.sequence_incarnation = incarnation_;
-    } else if (mention.sequence_incarnation == incarnation_ && mention.health_sequence > message.sequence) {
-        return;
-    }
+    if (mention.sequence_incarnation == incarnation_ && mention.sequence > message.sequence) return false;
+    mention.sequence = message.sequence;
+    mention.sequence_incarnation = incarnation_;
+    return true;
+}
+
+void HealthConsumer::set_state(const HealthMessage& message) noexcept {
+    if (!is_latest(message)) return;
+    mentions_[message.endpoint].incarnation = incarnation_;
     endpoints_.set(message.endpoint, EndpointWord::decode(message.state));
 }
 
@@ -132,7 +135,7 @@ void HealthConsumer::bind(const HealthMessage& message) noexcept {
     const IpAddress address{message.address};
     const BindingTable::Bound bound =
         bindings_.bind(message.endpoint, message.mac, address, message.vlan, incarnation_);
-    if (!bound.stored) memory_.state().skipped_messages.fetch_add(1, std::memory_order_relaxed);
+    if (!bound.stored) memory_.state().failed_binds.fetch_add(1, std::memory_order_relaxed);
     if (!bound.changed) return;
     // Flows decided while the address was nobody's or another's are decided anew.
     endpoints_.touch(message.endpoint);
@@ -146,11 +149,14 @@ void HealthConsumer::unbind(const HealthMessage& message) noexcept {
     if (previous != 0) endpoints_.touch(previous);
 }
 
-void HealthConsumer::remove(std::uint32_t endpoint) noexcept {
-    mentions_[endpoint] = Mention{};
-    bindings_.remove(endpoint);
-    endpoints_.set(endpoint, EndpointState{});
-    endpoints_.touch(endpoint);
+void HealthConsumer::remove(const HealthMessage& message) noexcept {
+    bindings_.remove(message.endpoint);
+    // Else its slot has been given to another endpoint, whose state came by the other ring.
+    if (is_latest(message)) {
+        mentions_[message.endpoint].incarnation = 0;
+        endpoints_.set(message.endpoint, EndpointState{});
+    }
+    endpoints_.touch(message.endpoint);
 }
 
 // A piece of what END_OF_SYNC asks for; true when all is done.

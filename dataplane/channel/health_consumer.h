@@ -42,18 +42,20 @@ private:
     enum class Ring { kHealth, kSync };
     // What this incarnation has said about an endpoint.
     struct Mention {
-        std::uint32_t incarnation = 0;      // 0: not mentioned, or removed
-        std::uint64_t health_sequence = 0;  // of its last state from the health ring, if of the current incarnation
+        std::uint32_t incarnation = 0;  // 0: not mentioned, or removed
         std::uint32_t sequence_incarnation = 0;
+        std::uint64_t sequence = 0;  // of its last state or removal in sequence_incarnation, of either ring
     };
 
     void begin(std::uint32_t incarnation) noexcept;
     void drain(Ring ring) noexcept;
     [[nodiscard]] bool apply(const contract::HealthMessage& message, Ring ring) noexcept;
-    void set_state(const contract::HealthMessage& message, Ring ring) noexcept;
+    // Notes the message as its endpoint's last one; false if the other ring has brought a later one.
+    [[nodiscard]] bool is_latest(const contract::HealthMessage& message) noexcept;
+    void set_state(const contract::HealthMessage& message) noexcept;
     void bind(const contract::HealthMessage& message) noexcept;
     void unbind(const contract::HealthMessage& message) noexcept;
-    void remove(std::uint32_t endpoint) noexcept;
+    void remove(const contract::HealthMessage& message) noexcept;
     [[nodiscard]] bool sweep() noexcept;
     void publish_applied() noexcept;
     void publish_state() noexcept;

@@ -14,10 +14,10 @@
 namespace heartgate::contract {
 
 // Grows whenever anything in this folder changes its layout or meaning.
-inline constexpr std::uint32_t kContractVersion = 1;
+inline constexpr std::uint32_t kContractVersion = 2;
 
 enum class MessageType : std::uint8_t {
-    kEndpointState = 1,  // `endpoint` has `state`; from the sync ring ignored if the health ring brought a newer one
+    kEndpointState = 1,  // `endpoint` has `state`; ignored if either ring has brought it a later state or removal
     kBind = 2,           // `mac` and `address` belong to `endpoint` from now on (moves an older binding)
     kUnbind = 3,         // `mac` and `address` belong to nobody any more
     kRemove = 4,         // `endpoint` no longer exists; its bindings go, its slot may be reused
@@ -25,7 +25,7 @@ enum class MessageType : std::uint8_t {
                          // mention go; acknowledged by SharedState::synced_incarnation
 };
 
-// heartgated fills every field; the dataplane only reads. Unused fields are zero.
+// heartgated fills the fields; the dataplane only reads. Unused fields are zero.
 struct alignas(64) HealthMessage {
     std::uint32_t incarnation = 0;  // of the producer, from AttachReply
     std::uint32_t endpoint = 0;     // index in the endpoint table, from 1
@@ -37,7 +37,7 @@ struct alignas(64) HealthMessage {
     std::array<std::uint8_t, 6> mac{};
     std::array<std::uint8_t, 16> address{};  // IPv6, or IPv4 as ::ffff:a.b.c.d
     std::uint16_t vlan = 0;                  // 0: untagged
-    std::uint8_t port = 0;                   // 0: LAN
+    std::uint8_t port = 0;                   // 0: LAN, the only zone with endpoints; not looked at yet
     std::uint8_t reserved = 0;
     std::uint32_t checksum = 0;  // of all bytes before it
 };

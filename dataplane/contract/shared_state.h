@@ -36,10 +36,12 @@ struct alignas(64) SharedState {
     alignas(64) std::atomic<std::uint32_t> state{0};   // DataplaneState
     std::atomic<std::uint32_t> incarnation{0};         // the producer whose messages are consumed
     std::atomic<std::uint64_t> applied_sequence{0};    // every worker acts on all health ring messages up to this one
+                                                       // but for those that skipped_messages and failed_binds count
     std::atomic<std::uint64_t> applied_ns{0};          // CLOCK_MONOTONIC when that became so
     std::atomic<std::uint64_t> generation{0};          // of the endpoint table
     std::atomic<std::uint64_t> skipped_messages{0};    // torn, of an old incarnation, or unknown type
     std::atomic<std::uint32_t> synced_incarnation{0};  // the last one whose END_OF_SYNC was applied
+    std::atomic<std::uint64_t> failed_binds{0};  // kBind without room: the address belongs to nobody until told again
 
     // Writer: health consumer. Readers: heartgated.
     alignas(64) std::array<std::atomic<std::uint64_t>, kLatencyBuckets> latency{};

@@ -13,6 +13,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "dataplane/concurrent/clock.h"
 #include "dataplane/control/standalone_policy.h"
 #include "dataplane/control/statistics.h"
 #include "dataplane/port/signals.h"
@@ -167,6 +168,8 @@ void Appliance::run() {
         timer.async_wait([&](boost::system::error_code error) {
             if (error) return;
             watch();
+            const std::string warning = requests_->keep(monotonic_ns() / 1'000'000U);
+            if (!warning.empty()) spdlog::error("{}", warning);
             again();
         });
     };

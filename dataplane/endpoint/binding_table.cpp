@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::int32_t kAnyMac = -1;
 constexpr std::uint32_t kEnd = 0xffffffffU;
-constexpr std::uint32_t kPerEndpoint = 2;  // addresses, and MACs, on average
 
 struct AddressKey {
     IpAddress address;
@@ -65,8 +64,8 @@ struct BindingTable::Tables {
     std::uint32_t size = 0;
 
     Tables(std::uint32_t capacity, Quiescence& quiescence)
-        : addresses{"bind_ip", kPerEndpoint * capacity, quiescence},
-          macs{"bind_mac", kPerEndpoint * capacity, quiescence},
+        : addresses{"bind_ip", kAddressesPerEndpoint * capacity, quiescence},
+          macs{"bind_mac", kMacsPerEndpoint * capacity, quiescence},
           bindings(addresses.positions()),
           bound_macs(macs.positions()),
           first(capacity, kEnd) {}
@@ -151,10 +150,13 @@ BindingTable::Bound BindingTable::bind(std::uint32_t endpoint, const MacAddress&
         const auto owner = known ? static_cast<std::uint32_t>(known.value) : 0;
         if (owner != 0 && owner != endpoint) {
             bound.previous_of_mac = owner;
-            tables.erase_with_mac(owner, known.position);  // the MAC goes with its last address
+            // The MAC would go with its last address, and its slot come back only after a grace period.
+            ++tables.bound_macs[static_cast<std::size_t>(known.position)].addresses;
+            tables.erase_with_mac(owner, known.position);
+            bound.changed = true;
         }
         mac_position = owner == endpoint ? known.position : tables.macs.put(mac_key, endpoint).position;
-        if (mac_position < 0) return {.previous_of_mac = bound.previous_of_mac};
+        if (mac_position < 0) return {.changed = bound.changed, .previous_of_mac = bound.previous_of_mac};
         if (owner != endpoint) {
             tables.bound_macs[static_cast<std::size_t>(mac_position)] = {mac_key, endpoint, 0};
             bound.changed = true;
@@ -195,7 +197,12 @@ std::uint32_t BindingTable::unbind(const MacAddress& mac, const IpAddress& addre
     const auto found = tables.addresses.find({address, vlan, 0});
     if (!found) return 0;
     const AddressValue value = AddressValue::unpack(found.value);
-    const std::int32_t mac_position = mac == MacAddress{} ? kAnyMac : tables.macs.find({mac, vlan}).position;
+    std::int32_t mac_position = kAnyMac;
+    if (mac != MacAddress{}) {
+        const auto bound = tables.macs.find({mac, vlan});
+        if (!bound) return 0;
+        mac_position = bound.position;
+    }
     if (value.mac_position != mac_position) return 0;
     tables.erase(static_cast<std::uint32_t>(found.position));
     return value.endpoint;
@@ -205,6 +212,8 @@ void BindingTable::remove(std::uint32_t endpoint) noexcept {
     if (endpoint >= tables_->first.size()) return;
     while (tables_->first[endpoint] != kEnd) tables_->erase(tables_->first[endpoint]);
 }
+
+void BindingTable::begin_sweep() noexcept { tables_->cursor = 0; }
 
 bool BindingTable::sweep(std::uint32_t incarnation, unsigned steps, EndpointTable& endpoints) noexcept {
     Tables& tables = *tables_;

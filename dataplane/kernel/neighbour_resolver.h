@@ -15,7 +15,7 @@ namespace heartgate::dataplane {
 class NeighbourResolver {
 public:
     using Clock = std::chrono::steady_clock;
-    // The kernel itself repeats a solicitation each second, three times.
+    // The kernel itself repeats a solicitation at this interval, ten times (TapDevice sets it so).
     static constexpr std::chrono::milliseconds kAskAgain{200};
     static constexpr unsigned kMostPerSecond = 2'000;
 

@@ -18,7 +18,7 @@ class HoldQueue {
 public:
     static constexpr unsigned kMost = 128;
     static constexpr unsigned kMostPerNeighbour = 4;   // RFC 1122, 2.3.2.2 asks for at least one
-    static constexpr std::uint32_t kTimeoutMs = 3000;  // Linux gives up after 3.1 s
+    static constexpr std::uint32_t kTimeoutMs = 3000;  // Linux asks ten times in 2 s, then gives up
 
     struct Entry {
         rte_mbuf* mbuf = nullptr;

@@ -210,7 +210,7 @@ TEST_CASE_METHOD(Fixture, "a second producer is refused while the first lives, a
 TEST_CASE_METHOD(Fixture, "a producer of another contract version is refused") {
     const Client client{path};
     CHECK(client.attach(contract::kContractVersion + 1).error() ==
-          "contract version 2, this dataplane has 1; use the same version of both programs");
+          "contract version 3, this dataplane has 2; use the same version of both programs");
     CHECK(client.attach().error().empty());
 }
 
@@ -348,4 +348,50 @@ TEST_CASE_METHOD(Fixture, "activity names the endpoints seen lately, with their 
     CHECK(reply.index(0) == 5);
     CHECK(reply.age_ms(0) >= 60'000);
     CHECK(reply.age_ms(0) < 300'000);
+}
+
+TEST_CASE("an endpoint that was seen long ago stays so, also when the clock of 32 bits wraps") {
+    constexpr std::uint64_t kHour = 3'600'000;
+    constexpr std::uint64_t kStart = 0xffffffffU - 2 * kHour;  // the clock wraps in two hours
+    EndpointActivity activity{8};
+    activity.seen(5, static_cast<std::uint32_t>(kStart));
+    const auto age = [&activity](std::uint32_t endpoint, std::uint64_t now) {
+        return activity.age_ms(endpoint, static_cast<std::uint32_t>(now));
+    };
+    CHECK(age(5, kStart) == 0U);
+    CHECK(age(5, kStart - 3) == 0U);  // a worker's clock was read after ours
+    CHECK(age(5, kStart + 1000) == 1000U);
+    CHECK(age(5, kStart + kHour) == kHour);
+    CHECK_FALSE(age(5, kStart + kHour + 1));
+    CHECK_FALSE(age(6, kStart));
+    // 60 days, more than all that 32 bits can tell.
+    for (std::uint64_t now = kStart; now < kStart + 60 * 24 * kHour; now += kHour / 60) {
+        activity.forget(static_cast<std::uint32_t>(now));
+        if (now > kStart + kHour && age(5, now)) FAIL("seen again after " << now - kStart << " ms");
+    }
+    activity.seen(5, 7);
+    activity.forget(1007);
+    CHECK(age(5, 1007) == 1000U);
+}
+
+TEST_CASE_METHOD(Fixture, "the control loop forgets old activity once per minute, whether or not anybody asks") {
+    constexpr std::uint64_t kTurn = 1ULL << 32U;  // of the clock in 32 bits
+    activity.seen(5, 1'000'000);
+    CHECK(requests.keep(1'000'000).empty());
+    CHECK(requests.keep(1'000'000 + 3'600'000 + 60'000).empty());
+    CHECK_FALSE(activity.age_ms(5, static_cast<std::uint32_t>(kTurn + 1'000'001)));
+}
+
+TEST_CASE_METHOD(Fixture, "bindings without room are told once per minute, with what to raise") {
+    std::atomic<std::uint64_t>& failed = memory.state().failed_binds;
+    CHECK(requests.keep(0).empty());
+    failed += 3;
+    CHECK(requests.keep(59'999).empty());
+    CHECK(requests.keep(60'000) ==
+          "3 addresses of endpoints had no room in the table of bindings (3 since the start), their health is not "
+          "enforced; raise endpoints.capacity (1024)");
+    failed += 2;
+    CHECK(requests.keep(61'000).empty());
+    CHECK_THAT(requests.keep(120'000), Catch::StartsWith("2 addresses") && Catch::Contains("(5 since the start)"));
+    CHECK(requests.keep(180'000).empty());
 }

@@ -81,6 +81,7 @@ struct Fixture : Eal {
     [[nodiscard]] EndpointState state_of(std::uint32_t endpoint) const { return endpoints.word(endpoint).state(); }
     [[nodiscard]] std::uint64_t applied() const { return memory.state().applied_sequence.load(); }
     [[nodiscard]] std::uint64_t skipped() const { return memory.state().skipped_messages.load(); }
+    [[nodiscard]] std::uint64_t failed_binds() const { return memory.state().failed_binds.load(); }
     [[nodiscard]] std::uint32_t synced() const { return memory.state().synced_incarnation.load(); }
 };
 
@@ -208,6 +209,41 @@ TEST_CASE_METHOD(Fixture, "the sync ring does not overrule what the health ring 
     CHECK(state_of(5) == kGreen);
 }
 
+TEST_CASE_METHOD(Fixture, "the health ring does not overrule what the sync ring brought later") {
+    // More than a poll takes: the sync ring overtakes.
+    for (unsigned i = 0; i < 64; ++i) health(state(6, kGreen));
+    health(state(5, kGreen));
+    sync(state(5, kIsolated));
+    consumer.poll();
+    CHECK(state_of(5) == kIsolated);
+    consumer.poll();
+    CHECK(state_of(5) == kIsolated);
+    CHECK(applied() == 65);
+    health(state(5, kGreen));
+    consumer.poll();
+    CHECK(state_of(5) == kGreen);
+}
+
+TEST_CASE_METHOD(Fixture, "an older state does not bring a removed endpoint back") {
+    const HealthMessage old = state(5, kGreen);
+    health(message(MessageType::kRemove, 5));
+    consumer.poll();
+    sync(old);
+    consumer.poll();
+    CHECK(state_of(5) == EndpointState{});
+}
+
+TEST_CASE_METHOD(Fixture, "a removal does not release who got the slot after it") {
+    health(binding(MessageType::kBind, 5, kMac));
+    const HealthMessage removal = message(MessageType::kRemove, 5);
+    health(state(5, kIsolated));
+    consumer.poll();
+    sync(removal);
+    consumer.poll();
+    CHECK(state_of(5) == kIsolated);
+    CHECK(bindings.destination(address, 0) == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "the sync ring fills what the health ring has not touched in this incarnation") {
     health(state(5, kIsolated));
     consumer.poll();
@@ -244,6 +280,52 @@ TEST_CASE_METHOD(Fixture, "END_OF_SYNC removes what was not mentioned, and only 
     CHECK(state_of(kCapacity - 1) == EndpointState{});
     CHECK(bindings.destination(address, 0) == 0);
     CHECK(synced() == kFirst + 1);
+}
+
+TEST_CASE_METHOD(Fixture, "END_OF_SYNC begins anew where the sweep for an earlier incarnation was left half-way") {
+    sync(binding(MessageType::kBind, 6, kMac));
+    sync(state(6, kGreen));
+    end_of_sync();
+    // Endpoints, then as far into the bindings that this one's entry is passed.
+    for (unsigned loop = 0; loop < kCapacity / HealthConsumer::kMostSteps + 5; ++loop) consumer.poll();
+    REQUIRE(synced() == 0);
+    REQUIRE(bindings.destination(address, 0) == 6);
+
+    consumer.expect(kFirst + 1);
+    incarnation = kFirst + 1;
+    end_of_sync();
+    settle();
+    CHECK(synced() == kFirst + 1);
+    CHECK(bindings.destination(address, 0) == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a binding without room counts, and is told to those who lost something by it") {
+    const auto other = [this](std::uint32_t i) {
+        HealthMessage result = binding(MessageType::kBind, 7, kOtherMac);
+        result.address = IpAddress::from_ipv4(i).bytes;
+        return result;
+    };
+    health(binding(MessageType::kBind, 5, kMac));
+    for (std::uint32_t i = 0; failed_binds() == 0; ++i) {
+        REQUIRE(i < 8 * kCapacity);
+        health(other(i));
+        consumer.poll();
+    }
+    CHECK(skipped() == 0);
+    const auto five = endpoints.word(5);
+    const auto six = endpoints.word(6);
+    const auto nobody = endpoints.word(0);
+    quiescence.online(0);  // what is freed now stays reserved for this worker
+    HealthMessage moved = binding(MessageType::kBind, 6, kMac);
+    moved.address = IpAddress::from_ipv4(0xffffffffU).bytes;
+    health(moved);
+    consumer.poll();
+    CHECK(failed_binds() == 2);
+    CHECK(skipped() == 0);
+    CHECK(endpoints.word(5) != five);
+    CHECK(endpoints.word(6) != six);
+    CHECK(endpoints.word(0) != nobody);
+    quiescence.offline(0);
 }
 
 TEST_CASE_METHOD(Fixture, "the sync is acknowledged after every worker has passed a quiescent point") {

@@ -181,6 +181,10 @@ TEST_CASE("in a routed zone an address is bound alone, and any unbound MAC may c
     bindings.check(kForeign, kUnbound, 3);
     bindings.check(kMac1, kUnbound, 0, DropReason::kSpoofedAddress);  // a bound MAC with another endpoint's address
     CHECK(bindings.table.destination(MacAddress{}) == 0);
+    // Only who names no MAC unbinds it.
+    CHECK(bindings.table.unbind(kForeign, kUnbound, 0) == 0);
+    CHECK(bindings.table.unbind(kMac1, kUnbound, 0) == 0);
+    bindings.check(kForeign, kUnbound, 3);
     CHECK(bindings.table.unbind(MacAddress{}, kUnbound, 0) == 3);
 }
 
@@ -209,6 +213,18 @@ TEST_CASE("a sweep removes in bounded steps what another incarnation bound, and 
     CHECK(bindings.table.size() == 0);
 }
 
+TEST_CASE("a sweep that begins anew looks at every entry, wherever the one before was left") {
+    Bindings bindings;
+    for (std::uint32_t i = 3; i < 40; ++i) bindings.bind(1, kMac1, IpAddress::from_ipv4(i), 1);
+    bindings.bind(1, kMac1, kIp1, 2);  // the first entry, which this sweep passes
+    while (bindings.table.size() > 20) REQUIRE_FALSE(bindings.table.sweep(2, 1, bindings.endpoints));
+    REQUIRE(bindings.table.destination(kIp1, 0) == 1);
+    bindings.table.begin_sweep();
+    while (!bindings.table.sweep(3, 1000, bindings.endpoints)) {
+    }
+    CHECK(bindings.table.size() == 0);
+}
+
 TEST_CASE("endpoint 0 and indices beyond the capacity are refused") {
     Bindings bindings;
     CHECK_FALSE(bindings.bind(0, kForeign, kUnbound).stored);
@@ -232,6 +248,57 @@ TEST_CASE("a full table refuses new bindings, keeps the old ones, and has room a
     for (std::uint32_t i = 0; i < stored; ++i) {
         REQUIRE(bindings.bind(6, mac_of(i), IpAddress::from_ipv4(5000 + i)).stored);
     }
+}
+
+TEST_CASE("there is room for four addresses and two MACs of every endpoint") {
+    Bindings bindings;
+    bindings.table.remove(1);
+    bindings.table.remove(2);
+    for (std::uint32_t endpoint = 1; endpoint < 64; ++endpoint) {
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            const MacAddress mac{4, 0, 0, 0, static_cast<std::uint8_t>(endpoint), static_cast<std::uint8_t>(i % 2)};
+            REQUIRE(bindings.bind(endpoint, mac, IpAddress::from_ipv4(1000 + endpoint * 4 + i)).stored);
+        }
+    }
+    CHECK(bindings.table.size() == 63 * 4);
+}
+
+TEST_CASE("a MAC moves also when there is no room for another one") {
+    Bindings bindings;
+    const auto mac_of = [](std::uint32_t i) {
+        return MacAddress{4, 0, 0, 0, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)};
+    };
+    for (std::uint32_t i = 0; bindings.bind(5, mac_of(i), IpAddress::from_ipv4(1000 + i)).stored; ++i) {
+    }
+    bindings.quiescence.online(0);  // a slot that is freed now stays reserved for this reader
+    const auto bound = bindings.bind(2, kMac1, kUnbound);
+    CHECK(bound.stored);
+    CHECK(bound.previous_of_mac == 1);
+    bindings.check(kMac1, kUnbound, 2);
+    CHECK(bindings.table.destination(kIp1, 0) == 0);
+    bindings.quiescence.offline(0);
+}
+
+TEST_CASE("a binding that finds no room reports whom it has taken something from") {
+    Bindings bindings;
+    for (std::uint32_t i = 0; bindings.bind(2, kMac2, IpAddress::from_ipv4(1000 + i)).stored; ++i) {
+    }
+    bindings.quiescence.online(0);  // a slot that is freed now stays reserved for this reader
+    SECTION("a MAC that moves has left its old endpoint") {
+        const auto bound = bindings.bind(3, kMac1, kUnbound);
+        CHECK_FALSE(bound.stored);
+        CHECK(bound.changed);
+        CHECK(bound.previous_of_mac == 1);
+        CHECK(bindings.table.destination(kIp1, 0) == 0);
+        CHECK(bindings.table.destination(kMac1) == 0);
+    }
+    SECTION("another address of a known MAC has changed nothing") {
+        const auto bound = bindings.bind(1, kMac1, kUnbound);
+        CHECK_FALSE(bound.stored);
+        CHECK_FALSE(bound.changed);
+        bindings.check(kMac1, kIp1, 1);
+    }
+    bindings.quiescence.offline(0);
 }
 
 TEST_CASE("a reader never sees an address with a wrong owner while bindings move") {
