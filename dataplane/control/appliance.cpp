@@ -38,8 +38,8 @@ rte_mempool* make_pool(const Config& config) {
             config.dpdk.mbufs, workers, least)};
     }
     const std::uint16_t mtu = std::max(config.ports[0].mtu, config.ports[1].mtu);
-    const auto room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM +
-                                                 std::max<unsigned>(2048, RTE_ALIGN_CEIL(most_frame_bytes(mtu), 64U)));
+    const std::uint32_t whole_lines = (most_frame_bytes(mtu) + 63U) / 64U * 64U;
+    const auto room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + std::max(2048U, whole_lines));
     rte_mempool* pool = rte_pktmbuf_pool_create("mbufs", config.dpdk.mbufs, kPoolCache, 0, room, SOCKET_ID_ANY);
     if (pool == nullptr) {
         throw std::runtime_error{

@@ -162,12 +162,16 @@ TEST_CASE("ICMP errors are limited in rate") {
 
 TEST_CASE("an endpoint's routed packets are its sign of life, stopped ones too; all others are not") {
     Ready world;
-    const auto seen = [&] { return world.activity->last_ms(kPc); };
+    // When it was last seen, on the world's clock; 0: never.
+    const auto seen = [&] {
+        const auto age = world.activity->age_ms(kPc, world.now_ms);
+        return age ? world.now_ms - *age : 0U;
+    };
     world.from_pc("10.0.0.10 > 10.0.0.1 arp");
     world.from_pc("10.0.0.10:68 > 255.255.255.255:67 udp");
     world.from_pc("10.0.0.10:5353 > 224.0.0.251:5353 udp");
     world.from_pc("10.0.0.10:5000 > 10.0.0.1:53 udp");
-    CHECK(seen() == EndpointActivity::kNever);
+    CHECK(seen() == 0);
 
     world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
     CHECK(seen() == world.now_ms);
