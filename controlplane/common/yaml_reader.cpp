@@ -35,8 +35,8 @@ bool parse_number(std::string_view text, Number& number) {
 
 }  // namespace
 
-YamlNode::YamlNode(YAML::Node node, std::string file, std::string key, int near_line)
-    : node_{std::move(node)}, file_{std::move(file)}, key_{std::move(key)}, near_line_{near_line} {}
+YamlNode::YamlNode(const YAML::Node& node, std::string file, std::string key, int near_line)
+    : node_{node}, file_{std::move(file)}, key_{std::move(key)}, near_line_{near_line} {}
 
 int YamlNode::line() const { return node_.IsDefined() && node_.Mark().line >= 0 ? node_.Mark().line + 1 : near_line_; }
 

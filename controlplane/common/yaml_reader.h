@@ -29,7 +29,7 @@ public:
 class YamlNode {
 public:
     // `near_line`: where to point at if the node is absent.
-    YamlNode(YAML::Node node, std::string file, std::string key, int near_line);
+    YamlNode(const YAML::Node& node, std::string file, std::string key, int near_line);
 
     [[nodiscard]] const std::string& key() const { return key_; }
     [[nodiscard]] int line() const;  // from 1

@@ -34,8 +34,7 @@ constexpr auto kListenerPatience = 300ms;
 
 DataplaneLink::DataplaneLink(boost::asio::io_context& loop, std::string socket_path, HealthProducer& producer,
                              Hooks hooks)
-    : loop_{loop},
-      producer_{producer},
+    : producer_{producer},
       hooks_{std::move(hooks)},
       client_{loop, std::move(socket_path)},
       watch_timer_{loop},

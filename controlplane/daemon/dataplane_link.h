@@ -76,7 +76,6 @@ private:
     void lose(const std::string& why);
     void say_once(const std::string& sentence);
 
-    boost::asio::io_context& loop_;
     HealthProducer& producer_;
     Hooks hooks_;
     DataplaneClient client_;

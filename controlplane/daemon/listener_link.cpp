@@ -38,8 +38,7 @@ Expected<void> set_owner(const std::string& path, const std::string& group, unsi
 
 }  // namespace
 
-ListenerLink::ListenerLink(boost::asio::io_context& loop, Hooks hooks)
-    : loop_{loop}, hooks_{std::move(hooks)}, acceptor_{loop} {}
+ListenerLink::ListenerLink(boost::asio::io_context& loop, Hooks hooks) : hooks_{std::move(hooks)}, acceptor_{loop} {}
 
 Expected<void> ListenerLink::listen(const std::string& path, const std::string& group, unsigned mode) {
     const boost::asio::local::stream_protocol::endpoint endpoint{path};

@@ -51,7 +51,6 @@ private:
     void welcome(FramedSocket::Socket socket);
     void received(std::string_view frame);
 
-    boost::asio::io_context& loop_;
     Hooks hooks_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
     std::shared_ptr<FramedSocket> socket_;

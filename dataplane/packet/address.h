@@ -33,7 +33,7 @@ struct IpAddress {
         return value;
     }
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
-    friend auto operator<=>(const IpAddress&, const IpAddress&) = default;  // NOLINT(modernize-use-nullptr): no pointer
+    friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
 }  // namespace heartgate::dataplane
