@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stages of a packet's way, in order. Each is defined in the file that is named after it; worker.cpp calls the
-// first three for a burst, forward_packet() takes it from there.
+// first three for a burst, forward() takes it from there.
 #pragma once
 
 #include "dataplane/packet/icmp_error.h"
