@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 4, second pass over the burst: a packet with a flow goes by its record (the hit path), one without is decided.
+#include "dataplane/worker/recorded.h"
 #include "dataplane/worker/send.h"
 #include "dataplane/worker/stages.h"
 
@@ -24,63 +25,8 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     }
 }
 
-// The flow's way under the current routes, looked up anew. nullptr: the packet has been held or dropped.
-const NextHop* route_again(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
-    const Question tuple = flow.record->question();
-    const IpAddress& destination = flow.direction == Direction::kForward ? tuple.destination : tuple.source;
-    const RouteResult route = context.deps.routes.lookup(destination);
-    const bool same_way = route.zone == flow.record->to(flow.direction);
-    if (route.kind == RouteResult::Kind::kForward && same_way) {
-        if (route.zone == Zone::kLan) {
-            const BindingTable::Source receiver = lan_destination(context, destination, route);
-            const std::uint32_t expected = flow.record->endpoint(index(opposite(flow.direction)));
-            if (receiver.reason != DropReason::kNone || receiver.endpoint != expected) {
-                context.drop(packet.mbuf, DropReason::kSpoofedAddress);
-                return nullptr;
-            }
-        }
-        flow.record->try_route(flow.direction, route.next_hop, burst.route_epoch);
-        return &context.deps.routes.next_hop(route.next_hop);
-    }
-    if (route.kind == RouteResult::Kind::kUnresolved && same_way) {
-        hold(context, burst, packet, destination, route);
-    } else {
-        context.drop(packet.mbuf, DropReason::kNoRoute);  // or by another zone, for which nothing was decided
-    }
-    return nullptr;
-}
-
-const NextHop* next_hop(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
-    const FlowRecord& record = *flow.record;
-    if (record.route_epoch() == burst.route_epoch) [[likely]] {
-        const std::uint16_t cached = record.next_hop(flow.direction);
-        if (cached != kUnknownNextHop) [[likely]] {
-            return &context.deps.routes.next_hop(cached);
-        }
-    }
-    return route_again(context, burst, packet, flow);
-}
-
-// Does the recorded verdict stand, and what is it?
-DropReason verdict(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
-    const FlowRecord& record = *flow.record;
-    const bool from_lan = burst.ingress == Zone::kLan;
-    // Between two LAN machines the record has the initiator's MAC: who answers is looked up, after the record is
-    // current.
-    const bool neighbour =
-        from_lan && flow.direction == Direction::kReply && record.from(Direction::kForward) == Zone::kLan;
-    const PackedMac lan_mac = from_lan && !neighbour ? packet.meta.source_mac : 0;
-    const DropReason reason = record.current(burst.generation, burst.policy_epoch, lan_mac)
-                                  ? record.reason()
-                                  : decide_again(context, burst, packet, flow);
-    if (neighbour && reason == DropReason::kNone) [[unlikely]] {
-        return check_answering_neighbour(context, packet, flow);
-    }
-    return reason;
-}
-
 void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
-    const DropReason reason = verdict(context, burst, packet, flow);
+    const DropReason reason = recorded_verdict(context, burst, packet, flow);
     if (reason != DropReason::kNone) [[unlikely]] {
         // Stopped traffic is a sign of life, too, if it is the endpoint's own.
         if (burst.ingress == Zone::kLan && packet.meta.source_mac == flow.record->lan_mac()) {
@@ -98,7 +44,7 @@ void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packe
         punt(context, burst.ingress, permit, packet.mbuf);
         return;
     }
-    const NextHop* hop = next_hop(context, burst, packet, flow);
+    const NextHop* hop = recorded_next_hop(context, burst, packet, flow);
     if (hop == nullptr) [[unlikely]] {
         return;
     }

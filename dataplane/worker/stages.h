@@ -32,6 +32,11 @@ void forward(WorkerContext& context, Burst& burst) noexcept;
 [[nodiscard]] BindingTable::Source lan_destination(const WorkerContext& context, const IpAddress& address,
                                                    const RouteResult& route) noexcept;
 
+// route_again.cpp: the flow's way under the current routes, looked up anew. nullptr: the packet has been held or
+// dropped.
+[[nodiscard]] const NextHop* route_again(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                         FlowRef flow) noexcept;
+
 // decide.cpp: a packet without a flow. Ends with the packet sent, punted, held or dropped.
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 
@@ -43,7 +48,7 @@ void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noex
 // Returns the number of packets.
 std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept;
 
-// send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
+// recorded.h, send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
 
 // icmp_reply.cpp: an ICMP error to the packet's sender, by the way it came. Leaves the packet alone.
 void send_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet, IcmpError::Kind kind,

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a flow's record says about a packet of it: may it pass, and which way. Inline, since every packet asks; shared
+// by the hit path, ICMP errors about a flow's packets and fragments.
+#pragma once
+
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+// Does the recorded verdict stand, and what is it?
+[[nodiscard]] inline contract::DropReason recorded_verdict(WorkerContext& context, const Burst& burst,
+                                                           const Packet& packet, FlowRef flow) noexcept {
+    const FlowRecord& record = *flow.record;
+    const bool from_lan = burst.ingress == Zone::kLan;
+    // Between two LAN machines the record has the initiator's MAC: who answers is looked up, after the record is
+    // current.
+    const bool neighbour =
+        from_lan && flow.direction == Direction::kReply && record.from(Direction::kForward) == Zone::kLan;
+    const PackedMac lan_mac = from_lan && !neighbour ? packet.meta.source_mac : 0;
+    const contract::DropReason reason = record.current(burst.generation, burst.policy_epoch, lan_mac)
+                                            ? record.reason()
+                                            : decide_again(context, burst, packet, flow);
+    if (neighbour && reason == contract::DropReason::kNone) [[unlikely]] {
+        return check_answering_neighbour(context, packet, flow);
+    }
+    return reason;
+}
+
+// nullptr: the packet has been held or dropped.
+[[nodiscard]] inline const NextHop* recorded_next_hop(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                                      FlowRef flow) noexcept {
+    const FlowRecord& record = *flow.record;
+    if (record.route_epoch() == burst.route_epoch) [[likely]] {
+        const std::uint16_t cached = record.next_hop(flow.direction);
+        if (cached != kUnknownNextHop) [[likely]] {
+            return &context.deps.routes.next_hop(cached);
+        }
+    }
+    return route_again(context, burst, packet, flow);
+}
+
+}  // namespace heartgate::dataplane
