@@ -15,7 +15,7 @@ Question FlowRecord::question() const noexcept {
     Question question;
     question.from = from(Direction::kForward);
     question.to = to(Direction::kForward);
-    question.ether_type = ipv6() ? kEtherIpv6 : kEtherIpv4;
+    question.ether_type = ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
     question.protocol = protocol_;
     question.source = source_;
     question.destination = destination_;

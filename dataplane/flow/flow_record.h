@@ -19,14 +19,6 @@
 
 namespace heartgate::dataplane {
 
-// A MAC address in one word, first byte lowest, so that a hit compares it at once. 0: none (not from the LAN).
-using PackedMac = std::uint64_t;
-[[nodiscard]] inline PackedMac pack(const MacAddress& mac) noexcept {
-    PackedMac packed = 0;
-    std::memcpy(&packed, mac.data(), mac.size());
-    return packed;
-}
-
 inline constexpr std::uint16_t kUnknownNextHop = 0xffff;  // look the route up before sending
 inline constexpr std::uint32_t kNoRecord = 0xffffffff;
 inline constexpr std::uint32_t kNoMapping = 0xffffffff;

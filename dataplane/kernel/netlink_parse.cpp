@@ -102,8 +102,6 @@ bool take_multipath(Route& route, const nlattr* multipath, int family, const Int
     return false;
 }
 
-bool is_link_local(const IpAddress& network) { return network.bytes[0] == 0xfe && (network.bytes[1] & 0xc0U) == 0x80U; }
-
 }  // namespace
 
 std::optional<Route> parse_route(const nlmsghdr& message, const InterfaceIndices& interfaces) {
@@ -134,7 +132,7 @@ std::optional<Route> parse_route(const nlmsghdr& message, const InterfaceIndices
         default:
             return std::nullopt;
     }
-    if (is_link_local(route.network) || is_dead(body->rtm_flags)) return std::nullopt;
+    if (is_ipv6_link_local(route.network) || is_dead(body->rtm_flags)) return std::nullopt;
     if (attributes[RTA_MULTIPATH] != nullptr) {
         if (take_multipath(route, attributes[RTA_MULTIPATH], body->rtm_family, interfaces)) return route;
         return std::nullopt;

@@ -20,27 +20,13 @@
 #include <utility>
 
 #include "dataplane/kernel/netlink_socket.h"
+#include "dataplane/port/file_descriptor.h"
 
 namespace heartgate::dataplane {
 
 namespace {
 
 constexpr int kQueueLength = 1000;  // frames that Linux may have waiting for the kernel path's thread
-
-class Descriptor {
-public:
-    explicit Descriptor(int number) noexcept : number_{number} {}
-    ~Descriptor() {
-        if (number_ >= 0) close(number_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const noexcept { return number_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
-
-private:
-    int number_;
-};
 
 [[noreturn]] void fail(const std::string& name, const std::string& what, int error, const std::string& advice = "") {
     throw std::runtime_error{fmt::format("TAP device '{}': {}: {}{}", name, what, std::strerror(error),
@@ -57,7 +43,7 @@ ifreq request_for(const std::string& name) {
 }
 
 int open_tap(const std::string& name) {
-    Descriptor tap{open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    FileDescriptor tap{open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (tap.get() < 0) fail(name, "/dev/net/tun", errno, "load the module (modprobe tun) and run as root");
     ifreq request = request_for(name);
     // One that `ip tuntap add ... multi_queue` made wants the same flag again.
@@ -111,7 +97,7 @@ void write_settings(const std::string& name, Zone zone) {
 
 void set_link(const TapOptions& options) {
     const std::string& name = options.name;
-    const Descriptor socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const FileDescriptor socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     if (socket.get() < 0) fail(name, "socket", errno);
 
     ifreq request = request_for(name);
@@ -162,7 +148,7 @@ void add_address(NetlinkSocket& netlink, const std::string& name, int index, con
 }  // namespace
 
 TapDevice::TapDevice(const TapOptions& options) {
-    Descriptor tap{open_tap(options.name)};
+    FileDescriptor tap{open_tap(options.name)};
     index_ = static_cast<int>(if_nametoindex(options.name.c_str()));
     if (index_ == 0) fail(options.name, "its index", errno);
     write_settings(options.name, options.zone);

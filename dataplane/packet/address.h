@@ -11,6 +11,20 @@ namespace heartgate::dataplane {
 
 using MacAddress = std::array<std::uint8_t, 6>;
 
+// A MAC address in one word, first byte lowest, so that a hit compares it at once. 0: none (not from the LAN).
+using PackedMac = std::uint64_t;
+
+[[nodiscard]] inline PackedMac pack(const MacAddress& mac) noexcept {
+    PackedMac packed = 0;
+    std::memcpy(&packed, mac.data(), mac.size());
+    return packed;
+}
+[[nodiscard]] inline MacAddress unpack(PackedMac packed) noexcept {
+    MacAddress mac;
+    std::memcpy(mac.data(), &packed, mac.size());
+    return mac;
+}
+
 struct IpAddress {
     std::array<std::uint8_t, 16> bytes{};  // network order
 
@@ -35,5 +49,15 @@ struct IpAddress {
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
+
+// RFC 4291, 2.5.6.
+[[nodiscard]] inline bool is_ipv6_link_local(const IpAddress& address) noexcept {
+    return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0U) == 0x80U;
+}
+// Never routed: RFC 4291, 2.5.6 and RFC 3927, 2.7.
+[[nodiscard]] inline bool is_link_local(const IpAddress& address) noexcept {
+    if (address.is_ipv4()) return address.bytes[12] == 169 && address.bytes[13] == 254;
+    return is_ipv6_link_local(address);
+}
 
 }  // namespace heartgate::dataplane

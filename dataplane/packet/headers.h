@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/packet/ether_type.h"
+
 namespace heartgate::dataplane {
 
 namespace ethernet {  // IEEE 802.3, 802.1Q
@@ -12,11 +14,6 @@ inline constexpr std::size_t kLength = 14;
 inline constexpr std::size_t kTagLength = 4;
 inline constexpr std::size_t kSource = 6;
 inline constexpr std::size_t kType = 12;
-inline constexpr std::uint16_t kIpv4 = 0x0800;
-inline constexpr std::uint16_t kArp = 0x0806;
-inline constexpr std::uint16_t kIpv6 = 0x86dd;
-inline constexpr std::uint16_t kVlan = 0x8100;
-inline constexpr std::uint16_t kServiceVlan = 0x88a8;
 inline constexpr std::uint16_t kVlanIdMask = 0x0fff;
 }  // namespace ethernet
 

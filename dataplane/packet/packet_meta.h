@@ -6,12 +6,14 @@
 
 #include "dataplane/contract/drop_reason.h"
 #include "dataplane/flow/flow_key.h"
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/ether_type.h"
 
 namespace heartgate::dataplane {
 
 struct alignas(64) PacketMeta {
-    FlowKey4 key;                  // IPv4 with a flow key; IPv6 keys are kept apart, being three times as large
-    std::uint64_t source_mac = 0;  // as flow_record.h packs it
+    FlowKey4 key;  // IPv4 with a flow key; IPv6 keys are kept apart, being three times as large
+    PackedMac source_mac = 0;
     std::uint32_t frame_length = 0;
     std::uint16_t network = 0;    // offset of the IP header (or of ARP)
     std::uint16_t transport = 0;  // offset of TCP, UDP, ICMP
@@ -31,8 +33,8 @@ struct alignas(64) PacketMeta {
     bool neighbour_discovery : 1 = false;  // RFC 4861, with hop limit 255
     bool dont_fragment : 1 = false;        // IPv4 DF; always for IPv6
 
-    [[nodiscard]] bool is_ipv6() const noexcept { return ether_type == 0x86dd; }
-    [[nodiscard]] bool is_ip() const noexcept { return ether_type == 0x86dd || ether_type == 0x0800; }
+    [[nodiscard]] bool is_ipv6() const noexcept { return ether_type == ethernet::kIpv6; }
+    [[nodiscard]] bool is_ip() const noexcept { return ether_type == ethernet::kIpv6 || ether_type == ethernet::kIpv4; }
 };
 static_assert(sizeof(PacketMeta) == 64);
 

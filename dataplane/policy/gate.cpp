@@ -14,7 +14,7 @@ using contract::DropReason;
 
 namespace {
 
-bool is_ip(std::uint16_t ether_type) { return ether_type == kEtherIpv4 || ether_type == kEtherIpv6; }
+bool is_ip(std::uint16_t ether_type) { return ether_type == ethernet::kIpv4 || ether_type == ethernet::kIpv6; }
 
 bool matches(const LocalService& service, const Question& question, LocalTarget target, std::uint16_t heartbeat_port) {
     if (service.zone != question.from || service.ether_type != question.ether_type || service.target != target) {
@@ -100,7 +100,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
 LocalTarget Gate::target(const Question& question) const noexcept {
     if (!is_ip(question.ether_type)) return LocalTarget::kLinkLayer;
     const auto& bytes = question.destination.bytes;
-    if (question.ether_type == kEtherIpv4) {
+    if (question.ether_type == ethernet::kIpv4) {
         if (question.destination.ipv4() == INADDR_BROADCAST) return LocalTarget::kBroadcast;
         if ((bytes[12] & 0xf0U) == 0xe0U) return LocalTarget::kMulticast;  // RFC 5771
     } else if (bytes[0] == 0xff) {

@@ -22,8 +22,8 @@ class CompiledPolicy;
 struct Question {
     Zone from = Zone::kLan;
     Zone to = Zone::kWan;
-    std::uint16_t ether_type = kEtherIpv4;  // host order; not IP (ARP): the fields below stay zero
-    std::uint8_t protocol = 0;              // IPPROTO_*
+    std::uint16_t ether_type = ethernet::kIpv4;  // host order; not IP (ARP): the fields below stay zero
+    std::uint8_t protocol = 0;                   // IPPROTO_*
     IpAddress source{};
     IpAddress destination{};
     std::uint16_t source_port = 0;       // host order; ICMP echo: identifier

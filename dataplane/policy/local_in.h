@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/packet/address.h"
+#include "dataplane/packet/ether_type.h"
 #include "dataplane/policy/network.h"
 #include "dataplane/port/zone.h"
 
@@ -49,52 +50,49 @@ struct LocalService {
     Audience audience;
 };
 
-inline constexpr std::uint16_t kEtherIpv4 = 0x0800;
-inline constexpr std::uint16_t kEtherArp = 0x0806;
-inline constexpr std::uint16_t kEtherIpv6 = 0x86dd;
 inline constexpr std::uint16_t kHeartbeatPort = 0;  // in the table: LocalInOptions::heartbeat_port
 
 // clang-format off
 inline constexpr std::array kLocalIn{
     // --- LAN: address resolution
-    LocalService{Zone::kLan, kEtherArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 133, 136, Audience::kAnyone},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       133, 136, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 133, 136, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       133, 136, Audience::kAnyone},
     // DHCP server
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 67,  67,  Audience::kAnyone},
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       67,  67,  Audience::kAnyone},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_UDP,    LocalTarget::kMulticast, 547, 547, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 67,  67,  Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       67,  67,  Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kMulticast, 547, 547, Audience::kAnyone},
     // heartbeat, enrolment and renewal
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
     // ping, and ICMP errors for the appliance's own connections
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_ICMP,   LocalTarget::kHeartbeat, 8,   8,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kHeartbeat, 128, 128, Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kHeartbeat, 8,   8,   Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kHeartbeat, 128, 128, Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kNotIsolated},
     // DNS
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
     // administration
-    LocalService{Zone::kLan, kEtherIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
-    LocalService{Zone::kLan, kEtherIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
+    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
     // --- WAN: address resolution
-    LocalService{Zone::kWan, kEtherArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
-    LocalService{Zone::kWan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 134, 136, Audience::kAnyone},
-    LocalService{Zone::kWan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       134, 136, Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 134, 136, Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       134, 136, Audience::kAnyone},
     // the appliance's own DHCP
-    LocalService{Zone::kWan, kEtherIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 68,  68,  Audience::kAnyone},
-    LocalService{Zone::kWan, kEtherIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       68,  68,  Audience::kAnyone},
-    LocalService{Zone::kWan, kEtherIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       546, 546, Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 68,  68,  Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       68,  68,  Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       546, 546, Audience::kAnyone},
     // ping, and ICMP errors for the appliance's own connections
-    LocalService{Zone::kWan, kEtherIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kPingedWan},
-    LocalService{Zone::kWan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kPingedWan},
-    LocalService{Zone::kWan, kEtherIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kAnyone},
-    LocalService{Zone::kWan, kEtherIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kPingedWan},
+    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kPingedWan},
+    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kAnyone},
+    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kAnyone},
 };
 // clang-format on
 

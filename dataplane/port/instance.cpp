@@ -20,6 +20,8 @@
 #include <system_error>
 #include <thread>
 
+#include "dataplane/port/file_descriptor.h"
+
 namespace heartgate::dataplane {
 namespace {
 
@@ -30,20 +32,6 @@ constexpr milliseconds kKillAfter{500};
 constexpr milliseconds kGiveUpAfter{2000};
 constexpr milliseconds kLookEvery{10};
 
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_{number} {}
-    ~Descriptor() {
-        if (number_ >= 0) close(number_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int number() const { return number_; }
-
-private:
-    int number_;
-};
-
 std::string command_of(pid_t process) {
     std::ifstream file{fmt::format("/proc/{}/comm", process)};
     std::string name;
@@ -53,26 +41,26 @@ std::string command_of(pid_t process) {
 
 // EAL's primary holds a record lock on its config file for life.
 std::optional<pid_t> primary_of(const std::string& directory) {
-    const Descriptor config{open((directory + "/config").c_str(), O_RDWR | O_CLOEXEC)};
+    const FileDescriptor config{open((directory + "/config").c_str(), O_RDWR | O_CLOEXEC)};
     struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
-    if (config.number() < 0 || fcntl(config.number(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) {
+    if (config.get() < 0 || fcntl(config.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) {
         return std::nullopt;
     }
     return lock.l_pid;
 }
 
 // Every process of an instance holds a shared lock on its list of memzones; a primary needs an exclusive one to start.
-bool is_held(const Descriptor& memzones) {
-    if (flock(memzones.number(), LOCK_EX | LOCK_NB) != 0) return true;
-    flock(memzones.number(), LOCK_UN);
+bool is_held(const FileDescriptor& memzones) {
+    if (flock(memzones.get(), LOCK_EX | LOCK_NB) != 0) return true;
+    flock(memzones.get(), LOCK_UN);
     return false;
 }
 
-std::optional<pid_t> holder_of(const Descriptor& file) {
+std::optional<pid_t> holder_of(const FileDescriptor& file) {
     struct stat status {};
-    if (fstat(file.number(), &status) != 0) return std::nullopt;
+    if (fstat(file.get(), &status) != 0) return std::nullopt;
     const std::string wanted =
         fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
     std::ifstream locks{"/proc/locks"};
@@ -92,9 +80,9 @@ std::optional<pid_t> holder_of(const Descriptor& file) {
 
 // By pidfd, so that a number that was used again in between is never signalled.
 void kill_if_ours(pid_t process) {
-    const Descriptor handle{static_cast<int>(syscall(SYS_pidfd_open, process, 0))};
-    if (handle.number() >= 0 && command_of(process) == "heartgated") {
-        syscall(SYS_pidfd_send_signal, handle.number(), SIGKILL, nullptr, 0);
+    const FileDescriptor handle{static_cast<int>(syscall(SYS_pidfd_open, process, 0))};
+    if (handle.get() >= 0 && command_of(process) == "heartgated") {
+        syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
     }
 }
 
@@ -114,8 +102,8 @@ void claim_instance(const std::string& file_prefix) {
             "another dpdk.file_prefix",
             *primary, command_of(*primary), file_prefix, *primary)};
     }
-    const Descriptor memzones{open((directory + "/fbarray_memzone").c_str(), O_RDWR | O_CLOEXEC)};
-    if (memzones.number() < 0) return;
+    const FileDescriptor memzones{open((directory + "/fbarray_memzone").c_str(), O_RDWR | O_CLOEXEC)};
+    if (memzones.get() < 0) return;
     const Clock::time_point begin = Clock::now();
     while (is_held(memzones)) {
         const std::optional<pid_t> holder = holder_of(memzones);

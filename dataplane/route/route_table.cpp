@@ -58,10 +58,6 @@ bool better(const Route& route, const Route& than) {
     return std::tuple{!route.local, route.metric} < std::tuple{!than.local, than.metric};
 }
 
-bool is_link_local(const IpAddress& address) noexcept {  // RFC 4291, 2.5.6
-    return address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0U) == 0x80U;
-}
-
 // One copy. Readers use find() while it is current; the writer fills it while it is not.
 class Copy {
 public:
@@ -127,7 +123,7 @@ private:
     void find_own(const std::map<Prefix, Route>& best) {
         own_ = {};
         for (const auto& [prefix, route] : best) {
-            if (!route.local || route.zone == Zone::kLocal || is_link_local(route.network)) continue;
+            if (!route.local || route.zone == Zone::kLocal || is_ipv6_link_local(route.network)) continue;
             const bool on_link = std::any_of(best.begin(), best.end(), [&route = route](const auto& other) {
                 const Route& network = other.second;
                 const bool host = network.prefix == (network.network.is_ipv4() ? 32 : 128);
@@ -222,7 +218,7 @@ RouteResult RouteTable::lookup(const IpAddress& destination) const noexcept {
     const Target target = copy.find(destination);
     RouteResult result{.kind = target.kind, .zone = target.zone, .next_hop = 0, .via = destination};
     if (target.kind != RouteResult::Kind::kUnresolved) return result;
-    if (is_link_local(destination)) {  // never routed
+    if (is_ipv6_link_local(destination)) {  // never routed
         result.kind = RouteResult::Kind::kNone;
         return result;
     }

@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::uint16_t kDhcpClientPort = 68;
 
-// Never routed: RFC 4291, 2.5.6 and RFC 3927, 2.7.
-bool is_link_local(const IpAddress& address) noexcept {
-    const auto& bytes = address.bytes;
-    if (address.is_ipv4()) return bytes[12] == 169 && bytes[13] == 254;
-    return bytes[0] == 0xfe && (bytes[1] & 0xc0U) == 0x80U;
-}
-
 // RFC 1812, 5.3.7 and RFC 4291, 2.5: no route may lead there.
 bool is_unroutable(const IpAddress& address) noexcept {
     if (is_link_local(address)) return true;
@@ -71,9 +64,8 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
                Verdict& verdict) noexcept {
     Question& question = transit.question;
     if (burst.ingress == Zone::kLan) {
-        MacAddress mac;
-        std::memcpy(mac.data(), &packet.meta.source_mac, mac.size());
-        const BindingTable::Source source = context.deps.bindings.source(mac, question.source, packet.meta.vlan);
+        const BindingTable::Source source =
+            context.deps.bindings.source(unpack(packet.meta.source_mac), question.source, packet.meta.vlan);
         if (source.reason != DropReason::kNone) return source.reason;
         question.source_endpoint = source.endpoint;
         context.deps.activity.seen(source.endpoint, burst.now_ms);

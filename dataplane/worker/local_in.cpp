@@ -28,9 +28,8 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
     question.source_port = meta.source_port;
     question.destination_port = meta.destination_port;
     if (burst.ingress == Zone::kLan) {
-        MacAddress mac;
-        std::memcpy(mac.data(), &meta.source_mac, mac.size());
-        const BindingTable::Source source = context.deps.bindings.source(mac, question.source, meta.vlan);
+        const BindingTable::Source source =
+            context.deps.bindings.source(unpack(meta.source_mac), question.source, meta.vlan);
         question.source_endpoint = source.endpoint;
         question.source_spoofed = source.reason != DropReason::kNone;
     }

@@ -9,12 +9,6 @@ using contract::DropReason;
 
 namespace {
 
-MacAddress unpack(PackedMac packed) noexcept {
-    MacAddress mac;
-    std::memcpy(mac.data(), &packed, mac.size());
-    return mac;
-}
-
 struct Again {
     const WorkerContext& context;
     const Burst& burst;
@@ -55,7 +49,7 @@ struct Again {
 
     [[nodiscard]] Decision decide() const noexcept {
         Question question = record.question();
-        question.ether_type = record.ipv6() ? kEtherIpv6 : kEtherIpv4;
+        question.ether_type = record.ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
         if (question.from == Zone::kLan) {
             const BindingTable::Source source = lan_source(question.source);
             question.source_spoofed = source.reason != DropReason::kNone;

@@ -53,7 +53,7 @@ TEST_CASE("an IPv6 flow is found in both directions") {
     FlowFixture flows;
     NewFlow flow;
     flow.question.protocol = IPPROTO_TCP;
-    flow.question.ether_type = kEtherIpv6;
+    flow.question.ether_type = ethernet::kIpv6;
     flow.question.source.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 1};
     flow.question.destination.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 2};
     flow.question.source_port = 1234;
@@ -66,7 +66,7 @@ TEST_CASE("an IPv6 flow is found in both directions") {
     const FlowRef reply = flows.find(reply_key<FlowKey6>(*made.flow.record));
     CHECK(reply.record == made.flow.record);
     CHECK(reply.direction == Direction::kReply);
-    CHECK(made.flow.record->question().ether_type == kEtherIpv6);
+    CHECK(made.flow.record->question().ether_type == ethernet::kIpv6);
     flows.pass(300'000);
     CHECK(flows.table->flows() == 0);
 }

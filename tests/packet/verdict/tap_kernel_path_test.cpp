@@ -33,7 +33,7 @@ struct Path {
         Question question;
         question.from = zone;
         question.to = Zone::kLocal;
-        question.ether_type = kEtherArp;
+        question.ether_type = ethernet::kArp;
         REQUIRE(path.punt(0, zone, gate.permit(gate.decide(question)), packet));
     }
     // The next frame from Linux that `wanted` accepts; others (MLD, router solicitations) are thrown away.

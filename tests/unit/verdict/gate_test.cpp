@@ -170,7 +170,7 @@ TEST_CASE("the first rule that matches decides, rule 0 drops the rest") {
     CHECK(world.decide(question) == DropReason::kDefaultDrop);
 
     Question six = to_internet(0);
-    six.ether_type = kEtherIpv6;
+    six.ether_type = ethernet::kIpv6;
     six.source = ip("2001:db8:1::5");
     six.destination = ip("2001:db8:ffff::1");
     CHECK(world.decide(six) == DropReason::kNone);
@@ -188,7 +188,7 @@ TEST_CASE("a rule for all IPv4 does not match IPv6, and the other way round") {
     World world;
     world.load(policy);
     Question six = to_internet(0);
-    six.ether_type = kEtherIpv6;
+    six.ether_type = ethernet::kIpv6;
     six.destination = ip("2001:db8::1");
     CHECK(world.decide(to_internet(0)) == DropReason::kNone);
     CHECK(world.decide(six) == DropReason::kDefaultDrop);

@@ -26,7 +26,7 @@ Question to_us(Zone from, std::uint8_t protocol, const std::string& destination,
                       .source_endpoint = endpoint,
                       .destination_endpoint = 0};
     if (!question.destination.is_ipv4()) {
-        question.ether_type = kEtherIpv6;
+        question.ether_type = ethernet::kIpv6;
         question.source = ip("2001:db8:1::11");
     }
     return question;
@@ -61,7 +61,7 @@ struct Appliance : World {
 
 TEST_CASE("ARP, ND and DHCP reach the appliance from anyone on the LAN") {
     const Appliance appliance;
-    Question arp{.from = Zone::kLan, .to = Zone::kLocal, .ether_type = kEtherArp};
+    Question arp{.from = Zone::kLan, .to = Zone::kLocal, .ether_type = ethernet::kArp};
     CHECK(appliance.anyone(arp));
     for (const unsigned type : {133U, 134U, 135U, 136U}) {
         CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_ICMPV6, "ff02::1:ff00:1", type)));
@@ -93,7 +93,7 @@ TEST_CASE("ping and DNS of the appliance are for machines that are not isolated"
 
 TEST_CASE("before the states are loaded the appliance answers what a machine needs to come back, nothing else") {
     const World world{options()};  // neither policy nor END_OF_SYNC
-    CHECK(world.decide({.from = Zone::kLan, .to = Zone::kLocal, .ether_type = kEtherArp}) == DropReason::kNone);
+    CHECK(world.decide({.from = Zone::kLan, .to = Zone::kLocal, .ether_type = ethernet::kArp}) == DropReason::kNone);
     CHECK(world.decide(to_us(Zone::kLan, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
     CHECK(world.decide(to_us(Zone::kLan, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
     CHECK(world.decide(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kNotReady);
@@ -135,7 +135,8 @@ TEST_CASE("the WAN reaches address resolution, the DHCP client and, if configure
     LocalInOptions pinged = options();
     pinged.wan_ping = true;
     const Appliance with_ping{pinged};
-    CHECK(appliance.decide({.from = Zone::kWan, .to = Zone::kLocal, .ether_type = kEtherArp}) == DropReason::kNone);
+    CHECK(appliance.decide({.from = Zone::kWan, .to = Zone::kLocal, .ether_type = ethernet::kArp}) ==
+          DropReason::kNone);
     CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_ICMPV6, "ff02::1", 134, 0)) == DropReason::kNone);
     CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_ICMPV6, "fe80::2", 136, 0)) == DropReason::kNone);
     CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_UDP, "203.0.113.1", 68, 0)) == DropReason::kNone);
