@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <regex>
@@ -167,6 +168,24 @@ void read_static(const YamlNode& root, Config& config) {
     }
 }
 
+// "auto": what fits into the smaller of both ports' MTUs, without IP and TCP header.
+MssClamp read_mss_clamp(const YamlNode& node, const Config& config) {
+    constexpr std::string_view kAllowed = "auto, off, or a number of bytes from 536 to 9176";
+    const std::string text = node.text_or("auto", kAllowed);
+    if (text == "off") return {};
+    if (text != "auto") {
+        std::uint16_t bytes = 0;
+        const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+        if (failure != std::errc{} || end != text.data() + text.size() || bytes < 536 || bytes > 9176) {
+            node.fail(kAllowed);
+        }
+        return {.ipv4 = bytes, .ipv6 = bytes};
+    }
+    if (config.ports[0].mtu == config.ports[1].mtu) return {};  // both ends know it themselves
+    const unsigned smaller = std::min(config.ports[0].mtu, config.ports[1].mtu);
+    return {.ipv4 = static_cast<std::uint16_t>(smaller - 40), .ipv6 = static_cast<std::uint16_t>(smaller - 60)};
+}
+
 void read_nat(const YamlNode& node, Config& config) {
     node.expect_keys({"enabled", "first_port", "last_port"});
     config.translate = node.child("enabled").boolean_or(config.translate);
@@ -199,8 +218,8 @@ void read_flows(const YamlNode& node, Config& config) {
 Config parse_config(const std::string& text, const std::string& file_name) {
     const YamlNode root = YamlNode::parse(text, file_name);
     root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",
-                      "heartbeat_port", "administration", "nat", "flows", "endpoints", "wan_ping", "control_socket",
-                      "standalone_policy"});
+                      "heartbeat_port", "administration", "mss_clamp", "nat", "flows", "endpoints", "wan_ping",
+                      "control_socket", "standalone_policy"});
     Config config;
     config.dpdk = read_dpdk(root.child("dpdk"));
     config.workers = read_workers(root.child("workers"));
@@ -221,6 +240,7 @@ Config parse_config(const std::string& text, const std::string& file_name) {
     for (const YamlNode& element : root.child("administration").elements("a list of networks, or [] for none")) {
         config.administration.push_back(read_prefix(element));
     }
+    config.mss = read_mss_clamp(root.child("mss_clamp"), config);
     read_nat(root.child("nat"), config);
     read_flows(root.child("flows"), config);
     const YamlNode endpoints = root.child("endpoints");

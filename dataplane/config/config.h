@@ -68,6 +68,7 @@ struct Config {
     std::vector<IpAddress> heartbeat_addresses;
     std::uint16_t heartbeat_port = 8347;
     std::vector<IpPrefix> administration;  // networks on the LAN that may reach SSH; none: nobody
+    MssClamp mss;                          // what TCP may announce; by default what fits both ports
     bool translate = true;                 // source NAT for IPv4 from LAN to WAN
     NatPortRange nat_ports;
     FlowTimeouts timeouts;

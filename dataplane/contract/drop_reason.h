@@ -32,10 +32,11 @@ enum class DropReason : std::uint8_t {
     kIsolatedDestination,
     kSourceHeartbeat,  // a heartbeat condition of the rule on the source failed
     kDestinationHeartbeat,
-    kRuleDrop,     // a rule with action drop
-    kDefaultDrop,  // rule 0
-    kUnsolicited,  // from the WAN, belongs to no flow and nothing is published
-    kBadTcpState,  // a TCP segment that cannot open a flow
+    kRuleDrop,       // a rule with action drop
+    kDefaultDrop,    // rule 0
+    kUnsolicited,    // from the WAN, belongs to no flow and nothing is published
+    kBadTcpState,    // a TCP segment that cannot open a flow
+    kUnrelatedIcmp,  // an ICMP error about a packet of no flow
     // resources and routes
     kFlowTableFull,
     kNoNatPort,
@@ -77,6 +78,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "default-drop",
                                                                              "unsolicited",
                                                                              "bad-tcp-state",
+                                                                             "unrelated-icmp",
                                                                              "flow-table-full",
                                                                              "no-nat-port",
                                                                              "no-route",

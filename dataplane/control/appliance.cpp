@@ -121,6 +121,7 @@ void Appliance::add_workers() {
                                     .pool = pool_,
                                     .health = &tables_->health,
                                     .translate = config_.translate,
+                                    .mss = config_.mss,
                                     .idle = config_.workers.idle};
     for (std::size_t port = 0; port < kPorts; ++port) {
         dependencies.ports[port].port_id = ports_[port].id;

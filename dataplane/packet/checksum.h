@@ -41,6 +41,14 @@ namespace heartgate::dataplane {
     return static_cast<std::uint16_t>(~checksum_fold(checksum_sum(bytes)));
 }
 
+// The one's complement sum of an upper layer's packet with its pseudo header (RFC 8200, 8.1), 0xffff if its checksum is
+// right. `addresses`: source and destination as they stand in the IPv6 header.
+[[nodiscard]] inline std::uint16_t ipv6_upper_sum(std::span<const std::uint8_t, 32> addresses, std::uint8_t protocol,
+                                                  std::span<const std::uint8_t> upper) noexcept {
+    return checksum_fold(checksum_sum(addresses) + swap16(static_cast<std::uint16_t>(upper.size())) + swap16(protocol) +
+                         checksum_sum(upper));
+}
+
 // What a decrement of TTL adds to the IPv4 header's checksum, in the manner of nat/checksum_delta.h: TTL is the low
 // byte of its 16-bit word in memory, so that ~m + (m - 1) is the same for every m.
 inline constexpr std::uint16_t kTtlDelta = 0xfffe;

@@ -32,7 +32,8 @@ inline constexpr std::size_t kChecksum = 10;
 inline constexpr std::size_t kSource = 12;
 inline constexpr std::size_t kDestination = 16;
 inline constexpr std::uint16_t kDontFragment = 0x4000;
-inline constexpr std::uint16_t kFragmentMask = 0x3fff;  // more fragments, offset
+inline constexpr std::uint16_t kFragmentMask = 0x3fff;    // more fragments, offset
+inline constexpr std::uint16_t kFragmentOffset = 0x1fff;  // in units of 8 bytes
 inline constexpr std::uint8_t kOptionEnd = 0;
 inline constexpr std::uint8_t kOptionNop = 1;
 inline constexpr std::uint8_t kOptionLooseRoute = 131;
@@ -53,6 +54,10 @@ inline constexpr std::size_t kLength = 20;
 inline constexpr std::size_t kDataOffset = 12;
 inline constexpr std::size_t kFlags = 13;
 inline constexpr std::size_t kChecksum = 16;
+inline constexpr std::uint8_t kOptionEnd = 0;
+inline constexpr std::uint8_t kOptionNop = 1;
+inline constexpr std::uint8_t kOptionMss = 2;
+inline constexpr std::uint8_t kOptionMssLength = 4;
 }  // namespace tcp_header
 
 namespace udp_header {  // RFC 768
@@ -71,8 +76,11 @@ inline constexpr std::uint8_t kUnreachable = 3;
 inline constexpr std::uint8_t kFragmentationNeeded = 4;  // code
 inline constexpr std::uint8_t kEchoRequest = 8;
 inline constexpr std::uint8_t kTimeExceeded = 11;
+inline constexpr std::uint8_t kParameterProblem = 12;
+inline constexpr std::uint8_t kV6Unreachable = 1;
 inline constexpr std::uint8_t kV6TooBig = 2;
 inline constexpr std::uint8_t kV6TimeExceeded = 3;
+inline constexpr std::uint8_t kV6ParameterProblem = 4;
 inline constexpr std::uint8_t kV6EchoRequest = 128;
 inline constexpr std::uint8_t kV6EchoReply = 129;
 inline constexpr std::uint8_t kRouterSolicitation = 133;

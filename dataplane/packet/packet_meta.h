@@ -31,6 +31,7 @@ struct alignas(64) PacketMeta {
     bool group_frame : 1 = false;          // layer 2 broadcast or multicast
     bool group_destination : 1 = false;    // IP broadcast or multicast
     bool neighbour_discovery : 1 = false;  // RFC 4861, with hop limit 255
+    bool icmp_error : 1 = false;           // quotes the packet that it is about
     bool dont_fragment : 1 = false;        // IPv4 DF; always for IPv6
 
     [[nodiscard]] bool is_ipv6() const noexcept { return ether_type == ethernet::kIpv6; }

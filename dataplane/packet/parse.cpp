@@ -65,6 +65,13 @@ DropReason check_udp(const Input& input, std::size_t available, PacketMeta& meta
     return DropReason::kNone;
 }
 
+// About another packet, which they quote: RFC 792 but for what RFC 6633 and RFC 1812, 4.3.3.2 do away with; RFC
+// 4443, 2.1.
+bool is_icmp_error(std::uint8_t type, bool ipv6) noexcept {
+    if (ipv6) return type >= icmp::kV6Unreachable && type <= icmp::kV6ParameterProblem;
+    return type == icmp::kUnreachable || type == icmp::kTimeExceeded || type == icmp::kParameterProblem;
+}
+
 // RFC 792, RFC 4443. Only echo has a flow key: the identifier is the source port of a request and the destination
 // port of a reply.
 DropReason check_icmp(const Input& input, std::size_t available, PacketMeta& meta) noexcept {
@@ -78,6 +85,8 @@ DropReason check_icmp(const Input& input, std::size_t available, PacketMeta& met
     if (request || reply) {
         meta.has_key = true;
         meta.source_port = load16(header + icmp::kIdentifier);
+    } else if (is_icmp_error(type, ipv6)) {
+        meta.icmp_error = true;
     } else if (ipv6 && type >= icmp::kRouterSolicitation && type <= icmp::kRedirect) {
         // RFC 4861, 6.1 and 7.1: from a neighbour, or not valid at all.
         if (meta.hop_limit != 255 || header[icmp::kCode] != 0) return DropReason::kBadTransport;

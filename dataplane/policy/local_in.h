@@ -88,11 +88,9 @@ inline constexpr std::array kLocalIn{
     LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 68,  68,  Audience::kAnyone},
     LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       68,  68,  Audience::kAnyone},
     LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       546, 546, Audience::kAnyone},
-    // ping, and ICMP errors for the appliance's own connections
+    // ping; ICMP errors about the appliance's own connections belong to flows
     LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kPingedWan},
     LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kPingedWan},
-    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kAnyone},
-    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kAnyone},
 };
 // clang-format on
 

@@ -21,14 +21,6 @@ bool is_unroutable(const IpAddress& address) noexcept {
     return address == IpAddress{} || address == IpAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 }
 
-// RFC 1812, 5.3.8: a source must be reachable by the port its packets come in from. From the WAN that is everything
-// but what is ours or the LAN's.
-DropReason check_source(const Burst& burst, const IpAddress& source, const RouteResult& back) noexcept {
-    if (is_link_local(source) || back.kind == RouteResult::Kind::kLocal) return DropReason::kBadSource;
-    const bool lan = back.kind != RouteResult::Kind::kNone && back.zone == Zone::kLan;
-    return lan == (burst.ingress == Zone::kLan) ? DropReason::kNone : DropReason::kBadSource;
-}
-
 // Meant for this machine or for everybody on the segment, whatever the routes say.
 bool stays_here(const Burst& burst, const PacketMeta& meta) noexcept {
     if (!meta.is_ip() || meta.neighbour_discovery || meta.group_frame || meta.group_destination) return true;
@@ -149,12 +141,20 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
 
 }  // namespace
 
+// From the WAN that is everything but what is ours or the LAN's.
+DropReason check_source(const Burst& burst, const IpAddress& source, const RouteResult& back) noexcept {
+    if (is_link_local(source) || back.kind == RouteResult::Kind::kLocal) return DropReason::kBadSource;
+    const bool lan = back.kind != RouteResult::Kind::kNone && back.zone == Zone::kLan;
+    return lan == (burst.ingress == Zone::kLan) ? DropReason::kNone : DropReason::kBadSource;
+}
+
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     if (stays_here(burst, meta)) {
         deliver_local(context, burst, packet);
         return;
     }
+    if (meta.icmp_error && forward_icmp_error(context, burst, packet)) return;
     Transit transit;
     Question& question = transit.question;
     question.from = burst.ingress;
@@ -168,6 +168,10 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
     const bool own_link_local = meta.is_ipv6() && is_link_local(question.destination);
     if (transit.route.kind == RouteResult::Kind::kLocal || own_link_local) {
         deliver_local(context, burst, packet);
+        return;
+    }
+    if (meta.icmp_error) {
+        context.drop(packet.mbuf, DropReason::kUnrelatedIcmp);
         return;
     }
     decide_transit(context, burst, packet, transit);

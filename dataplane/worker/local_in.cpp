@@ -40,6 +40,7 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
 DropReason precise(DropReason reason, const Burst& burst, const PacketMeta& meta) noexcept {
     if (reason != DropReason::kLocalIn || !meta.is_ip()) return reason;
     if (meta.group_destination) return DropReason::kMulticast;
+    if (meta.icmp_error) return DropReason::kUnrelatedIcmp;
     return burst.ingress == Zone::kWan ? DropReason::kUnsolicited : reason;
 }
 

@@ -75,6 +75,17 @@ inline void translate(std::uint8_t* ip, std::uint8_t* transport, std::uint8_t pr
     return true;
 }
 
+// Cuts off what fills the frame up behind the IP packet, then the link layer. False: no headroom, or padding that fills
+// more than the last segment.
+[[nodiscard]] inline bool finish(const Packet& packet, const NextHop& next_hop) noexcept {
+    const std::uint32_t end = std::uint32_t{packet.meta.network} + packet.meta.ip_length;
+    if (packet.mbuf->pkt_len > end &&
+        rte_pktmbuf_trim(packet.mbuf, static_cast<std::uint16_t>(packet.mbuf->pkt_len - end)) != 0) {
+        return false;
+    }
+    return write_link_layer(packet, next_hop);
+}
+
 }  // namespace rewriting
 
 // False, and the packet is spoilt: no room for the link-layer header. Precondition: TTL above 1.
@@ -93,12 +104,7 @@ inline void translate(std::uint8_t* ip, std::uint8_t* transport, std::uint8_t pr
         }
         rewriting::adjust(ip + ipv4::kChecksum, delta);
     }
-    const std::uint32_t end = std::uint32_t{meta.network} + meta.ip_length;
-    if (packet.mbuf->pkt_len > end &&
-        rte_pktmbuf_trim(packet.mbuf, static_cast<std::uint16_t>(packet.mbuf->pkt_len - end)) != 0) {
-        return false;  // padding that fills more than the last segment
-    }
-    return rewriting::write_link_layer(packet, next_hop);
+    return rewriting::finish(packet, next_hop);
 }
 
 }  // namespace heartgate::dataplane

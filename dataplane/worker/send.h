@@ -2,6 +2,7 @@
 // A packet that may pass, towards its next hop: TTL, size, rewrite, tx. Inline, since every packet goes through it.
 #pragma once
 
+#include "dataplane/packet/mss.h"
 #include "dataplane/worker/rewrite.h"
 #include "dataplane/worker/stages.h"
 #include "dataplane/worker/transmit.h"
@@ -24,9 +25,22 @@ namespace heartgate::dataplane {
     return contract::DropReason::kNone;
 }
 
+// Before the addresses change: the checksum is adjusted, not worked out anew. What Linux sends knows its own MTU.
+inline void clamp_mss(const WorkerContext& context, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
+    const std::uint16_t most = meta.is_ipv6() ? context.deps.mss.ipv6 : context.deps.mss.ipv4;
+    if (most == 0) return;
+    const std::size_t end = std::size_t{meta.network} + meta.ip_length;
+    if (end > packet.mbuf->data_len) return;  // a SYN that fills several segments
+    limit_mss({packet.frame() + meta.transport, end - meta.transport}, most);
+}
+
 // Precondition: check_sendable() said kNone.
 inline void send(WorkerContext& context, const Packet& packet, FlowRef flow, const NextHop& next_hop,
                  Permit permit) noexcept {
+    if ((packet.meta.tcp_flags & tcp::kSyn) != 0) [[unlikely]] {
+        clamp_mss(context, packet);
+    }
     if (rewrite(packet, flow, next_hop)) [[likely]] {
         transmit(context, permit, next_hop.zone, packet.mbuf);
     } else {

@@ -39,6 +39,12 @@ void forward(WorkerContext& context, Burst& burst) noexcept;
 
 // decide.cpp: a packet without a flow. Ends with the packet sent, punted, held or dropped.
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
+// RFC 1812, 5.3.8: a source must be reachable by the port its packets come in from. `back`: the route to it.
+[[nodiscard]] contract::DropReason check_source(const Burst& burst, const IpAddress& source,
+                                                const RouteResult& back) noexcept;
+
+// icmp_error.cpp: an ICMP error, by the flow of the packet that it quotes. False: there is none, and nothing was done.
+[[nodiscard]] bool forward_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 
 // local_in.cpp: a packet to the appliance itself.
 void deliver_local(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;

@@ -53,6 +53,12 @@ struct IdlePolicy {
     std::uint32_t sleep_us = 20;
 };
 
+// The largest segment that a TCP SYN may announce, in bytes; 0: as it is.
+struct MssClamp {
+    std::uint16_t ipv4 = 0;
+    std::uint16_t ipv6 = 0;
+};
+
 struct WorkerDependencies {
     FlowTable& flows;
     const EndpointTable& endpoints;
@@ -66,6 +72,7 @@ struct WorkerDependencies {
     rte_mempool* pool = nullptr;           // for ICMP errors
     LoopHook* health = nullptr;            // worker 0 only; may be null
     bool translate = true;                 // source NAT for IPv4 from LAN to WAN
+    MssClamp mss{};
     IdlePolicy idle{};
 };
 

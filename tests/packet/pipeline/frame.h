@@ -20,7 +20,10 @@ using Words = std::vector<std::string>;
 //   ttl N, payload N, syn|ack|syn-ack|fin|rst|flags N, df, no-checksum (UDP),
 //   vlan N, priority-tag, tag-in-tag, ether-type N, pad N, cut N (bytes left), trailing N,
 //   bad-checksum, version N, header-length N, total N, fragment, later-fragment, option N, hop-by-hop N,
-//   destination-options N, routing-type N, fragment-header, header-order, udp-length N, data-offset N
+//   destination-options N, routing-type N, fragment-header, header-order, udp-length N, data-offset N,
+//   bad-upper-checksum, mss N (TCP), nops N (before it)
+// An ICMP error (unreachable, too-big, time-exceeded, parameter-problem; code N, next-mtu N, quoted-bytes N) ends with
+// "quoting PACKET", the words of the packet that it is about.
 Bytes build_frame(const MacAddress& destination, const MacAddress& source, const Words& words,
                   const std::function<std::uint16_t(const std::string&)>& port_of);
 

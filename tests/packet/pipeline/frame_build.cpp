@@ -46,9 +46,10 @@ struct Wish {
 
 bool takes_number(const std::string& word) {
     static const Words kWithNumber{
-        "ttl",         "payload",       "flags",    "vlan",       "ether-type",          "pad",          "cut",
-        "version",     "total",         "option",   "hop-by-hop", "destination-options", "routing-type", "udp-length",
-        "data-offset", "header-length", "trailing", "code",       "identifier"};
+        "ttl",          "payload",    "flags",       "vlan",          "ether-type", "pad",
+        "cut",          "version",    "total",       "option",        "hop-by-hop", "destination-options",
+        "routing-type", "udp-length", "data-offset", "header-length", "trailing",   "code",
+        "identifier",   "mss",        "nops",        "quoted-bytes",  "next-mtu"};
     return std::find(kWithNumber.begin(), kWithNumber.end(), word) != kWithNumber.end();
 }
 
@@ -57,6 +58,10 @@ public:
     Builder(const Words& words, const PortOf& port_of)
         : from_{side(words.at(0), port_of)}, to_{side(words.at(2), port_of)}, kind_{words.at(3)} {
         for (std::size_t i = 4; i < words.size(); ++i) {
+            if (words[i] == "quoting") {
+                quoted_ = Builder{Words(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()), port_of}.ip();
+                break;
+            }
             Wish wish{.word = words[i]};
             if (takes_number(words[i])) wish.value = static_cast<unsigned>(std::stoul(words.at(++i), nullptr, 0));
             wishes_.push_back(wish);
@@ -123,14 +128,32 @@ private:
     }
 
     [[nodiscard]] std::uint8_t icmp_type() const {
-        static const std::pair<const char*, std::pair<unsigned, unsigned>> kTypes[]{
-            {"echo", {8, 128}},           {"echo-reply", {0, 129}},      {"unreachable", {3, 1}},
-            {"solicitation", {135, 135}}, {"advertisement", {136, 136}}, {"router-solicitation", {133, 133}},
-            {"mld", {143, 143}},          {"timestamp", {13, 13}}};
+        static const std::pair<const char*, std::pair<unsigned, unsigned>> kTypes[]{{"echo", {8, 128}},
+                                                                                    {"echo-reply", {0, 129}},
+                                                                                    {"unreachable", {3, 1}},
+                                                                                    {"solicitation", {135, 135}},
+                                                                                    {"advertisement", {136, 136}},
+                                                                                    {"router-solicitation", {133, 133}},
+                                                                                    {"mld", {143, 143}},
+                                                                                    {"timestamp", {13, 13}},
+                                                                                    {"time-exceeded", {11, 3}},
+                                                                                    {"parameter-problem", {12, 4}},
+                                                                                    {"too-big", {3, 2}},
+                                                                                    {"source-quench", {4, 200}}};
         for (const auto& [word, types] : kTypes) {
             if (kind_ == word) return static_cast<std::uint8_t>(ipv6_ ? types.second : types.first);
         }
         throw std::invalid_argument{"unknown kind of packet: " + kind_};
+    }
+
+    // Behind as many NOPs as wished for: one makes its offset odd.
+    void add_mss(Bytes& bytes) const {
+        const unsigned nops = number("nops", 0);
+        bytes.resize(tcp_header::kLength + nops, tcp_header::kOptionNop);
+        const unsigned mss = number("mss", 0);
+        bytes.insert(bytes.end(), {2, 4, static_cast<std::uint8_t>(mss >> 8U), static_cast<std::uint8_t>(mss)});
+        bytes.resize((bytes.size() + 3) / 4 * 4, tcp_header::kOptionEnd);
+        bytes[tcp_header::kDataOffset] = static_cast<std::uint8_t>(bytes.size() / 4 << 4U);
     }
 
     Bytes transport() const {
@@ -147,17 +170,24 @@ private:
                 store16(&bytes[2], to_.port);
                 bytes[tcp_header::kDataOffset] = static_cast<std::uint8_t>(number("data-offset", 5) << 4U);
                 bytes[tcp_header::kFlags] = tcp_flags();
+                if (has("mss")) add_mss(bytes);
                 break;
             case IPPROTO_ICMP:
             case IPPROTO_ICMPV6:
                 bytes.resize(icmp::kLength);
                 bytes[0] = icmp_type();
-                bytes[1] = static_cast<std::uint8_t>(number("code", 0));
+                bytes[1] = static_cast<std::uint8_t>(number("code", kind_ == "too-big" && !ipv6_ ? 4 : 0));
                 store16(&bytes[4], std::max(from_.port, to_.port));
+                if (has("next-mtu")) store16(&bytes[6], static_cast<std::uint16_t>(number("next-mtu", 0)));
                 break;
             default:
                 bytes.resize(8);
                 break;
+        }
+        if (!quoted_.empty()) {
+            const std::size_t most = number("quoted-bytes", static_cast<unsigned>(quoted_.size()));
+            bytes.insert(bytes.end(), quoted_.begin(), quoted_.begin() + static_cast<std::ptrdiff_t>(most));
+            return bytes;
         }
         for (unsigned i = number("payload", 20); i > 0; --i) bytes.push_back(static_cast<std::uint8_t>(i));
         if (protocol() == IPPROTO_UDP) {
@@ -183,6 +213,7 @@ private:
                 return;
         }
         if (has("no-checksum")) return;
+        if (has("bad-upper-checksum")) return store16(&bytes[at], 0x1234);
         std::uint64_t sum = checksum_sum(bytes);
         if (protocol() != IPPROTO_ICMP) {
             const std::size_t first = ipv6_ ? 0 : 12;
@@ -262,6 +293,7 @@ private:
     std::string kind_;
     std::vector<Wish> wishes_;
     bool ipv6_ = false;
+    Bytes quoted_;  // by an ICMP error
 };
 
 }  // namespace

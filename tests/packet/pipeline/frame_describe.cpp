@@ -94,6 +94,13 @@ std::string flags_of(std::uint8_t flags) {
     }
 }
 
+std::string mss_of(const std::uint8_t* tcp) {
+    const std::size_t end = (tcp[tcp_header::kDataOffset] >> 4U) * std::size_t{4};
+    std::size_t at = tcp_header::kLength;
+    while (at + 3 < end && tcp[at] == 1) ++at;
+    return at + 3 < end && tcp[at] == 2 ? fmt::format(" mss {}", load16(tcp + at + 2)) : "";
+}
+
 std::string side_text(const IpAddress& address, std::uint16_t port, const PortName& port_name) {
     const std::string text = to_text(address);
     if (port == 0) return text;
@@ -120,6 +127,10 @@ std::string describe_icmp(const Ip& ip, const PortName& port_name) {
     if (!ip.ipv6 && type == 3 && ip.upper[1] == 4) {
         return text + fmt::format("too-big {} quoting {}", load16(ip.upper + 6), quoted);
     }
+    if (quoted.size() > 0 && type == (ip.ipv6 ? 1 : 3)) {
+        return text + fmt::format("unreachable {} quoting {}", ip.upper[1], quoted);
+    }
+    if (quoted.size() > 0 && type == (ip.ipv6 ? 4 : 12)) return text + "parameter-problem quoting " + quoted;
     return text + fmt::format("icmp {}", type);
 }
 
@@ -132,7 +143,10 @@ std::string describe_upper(const Ip& ip, const PortName& port_name) {
     if (ip.protocol == IPPROTO_UDP) {
         return text + (load16(ip.upper + udp_header::kChecksum) == 0 ? "udp no-checksum" : "udp");
     }
-    if (ip.protocol == IPPROTO_TCP) return text + "tcp" + flags_of(ip.upper[tcp_header::kFlags] & 0x3fU);
+    if (ip.protocol == IPPROTO_TCP) {
+        const bool whole = ip.present >= tcp_header::kLength;  // or quoted in part
+        return text + "tcp" + (whole ? flags_of(ip.upper[tcp_header::kFlags] & 0x3fU) + mss_of(ip.upper) : "");
+    }
     return text + fmt::format("protocol {}", ip.protocol);
 }
 

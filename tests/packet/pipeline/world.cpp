@@ -187,7 +187,8 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
                               .kernel = kernel,
                               .ports = {queues(Zone::kLan, "gateway-lan", options.lan_vlan, true),
                                         queues(Zone::kWan, "gateway-wan", 0, options.wan_exists)},
-                              .pool = packet_pool()});
+                              .pool = packet_pool(),
+                              .mss = options.mss});
 }
 
 World::~World() {

@@ -50,6 +50,7 @@ struct WorldOptions {
     std::uint32_t ipv4_flows = 1024;
     NatPortRange nat_ports{};
     bool wan_exists = true;
+    MssClamp mss{};
 };
 
 class World {

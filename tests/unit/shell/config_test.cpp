@@ -101,7 +101,8 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
     const std::vector<Case> cases{
         {"ports: {lan: {device: a}, wan: {device: b}}\nprots: 1\n",
          "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, kernel, routes, neighbours, "
-         "heartbeat_addresses, heartbeat_port, administration, nat, flows, endpoints, wan_ping, control_socket, "
+         "heartbeat_addresses, heartbeat_port, administration, mss_clamp, nat, flows, endpoints, wan_ping, "
+         "control_socket, "
          "standalone_policy"},
         {"",
          "dataplane.yaml:1: ports.lan.device: found nothing; allowed: a DPDK device: a PCI address (0000:01:00.0) "
@@ -150,6 +151,8 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
         {kPorts2 + "heartbeat_addresses: [host]",
          "dataplane.yaml:2: heartbeat_addresses[0]: found 'host'; allowed: an IP address such as 192.0.2.1 or "
          "2001:db8::1"},
+        {kPorts2 + "mss_clamp: 535",
+         "dataplane.yaml:2: mss_clamp: found '535'; allowed: auto, off, or a number of bytes from 536 to 9176"},
         {kPorts2 + "nat: {first_port: 3000, last_port: 2000}",
          "dataplane.yaml:2: nat.last_port: found '2000'; allowed: a number from first_port (3000) to 65535"},
         {kPorts2 + "flows: {timeouts: {udp: 5d}}",
@@ -170,4 +173,18 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
 TEST_CASE("a file that is not there is named") {
     CHECK_THROWS_WITH(load_config("/nonexistent/dataplane.yaml"),
                       "/nonexistent/dataplane.yaml: cannot be read: No such file or directory");
+}
+
+TEST_CASE("mss_clamp fits TCP's segments to the smaller of two different MTUs unless told otherwise") {
+    const auto clamp = [](const std::string& rest, int wan_mtu) {
+        const std::string text =
+            "ports: {lan: {device: a0}, wan: {device: b0, mtu: " + std::to_string(wan_mtu) + "}}\n";
+        return parse_config(text + rest, "dataplane.yaml").mss;
+    };
+    CHECK(clamp("", 1500).ipv4 == 0);
+    CHECK(clamp("", 1492).ipv4 == 1452);
+    CHECK(clamp("mss_clamp: auto", 1492).ipv6 == 1432);
+    CHECK(clamp("mss_clamp: off", 1492).ipv4 == 0);
+    CHECK(clamp("mss_clamp: 1200", 1500).ipv4 == 1200);
+    CHECK(clamp("mss_clamp: 1200", 1500).ipv6 == 1200);
 }
