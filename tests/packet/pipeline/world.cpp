@@ -266,6 +266,7 @@ std::string World::described(const Bytes& frame) {
 
 std::vector<std::string> World::outcome(const Books& before) {
     std::vector<std::string> lines;
+    sent.clear();
     for (const Zone zone : {Zone::kLan, Zone::kWan}) {
         const MacAddress own = machines[zone == Zone::kLan ? "gateway-lan" : "gateway-wan"];
         drain(zone, [&](const rte_mbuf* packet) {
@@ -274,6 +275,7 @@ std::vector<std::string> World::outcome(const Books& before) {
                 fmt::format("out {} {} {}", zone_name(zone), machine(frame_destination(frame)), described(frame));
             if (frame_source(frame) != own) line += " FROM " + machine(frame_source(frame));
             lines.push_back(line);
+            sent.push_back(frame);
         });
     }
     for (auto& [zone, packet] : kernel.punted) {

@@ -75,6 +75,7 @@ public:
     void load_policy(const v1::Policy& policy);
 
     std::uint16_t nat_port = 0;  // of the last packet that left with the WAN address
+    std::vector<Bytes> sent;     // the frames that left in the last step, as they are
     std::uint32_t now_ms = 1'000'000;
     std::map<std::string, MacAddress> machines;
     [[nodiscard]] std::string machine(const MacAddress& mac) const;
