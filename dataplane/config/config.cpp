@@ -14,6 +14,8 @@
 #include <regex>
 #include <sstream>
 
+#include "dataplane/config/consistency.h"
+
 namespace heartgate::dataplane {
 namespace {
 
@@ -215,7 +217,7 @@ void read_flows(const YamlNode& node, Config& config) {
 
 }  // namespace
 
-Config parse_config(const std::string& text, const std::string& file_name) {
+Config parse_config(const std::string& text, const std::string& file_name, const Machine& machine) {
     const YamlNode root = YamlNode::parse(text, file_name);
     root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",
                       "heartbeat_port", "administration", "mss_clamp", "nat", "flows", "endpoints", "wan_ping",
@@ -226,9 +228,6 @@ Config parse_config(const std::string& text, const std::string& file_name) {
     const YamlNode ports = root.child("ports");
     ports.expect_keys({"lan", "wan"});
     config.ports = {read_port(ports.child("lan")), read_port(ports.child("wan"))};
-    if (config.ports[0].device == config.ports[1].device) {
-        ports.child("wan").child("device").fail("another device than that of lan");
-    }
     config.kernel = read_kernel(root.child("kernel"));
     read_static(root, config);
     const YamlNode heartbeat = root.child("heartbeat_addresses");
@@ -253,6 +252,7 @@ Config parse_config(const std::string& text, const std::string& file_name) {
     }
     config.standalone_policy = read_path(root.child("standalone_policy"), "/");
     if (config.standalone_policy == "/") config.standalone_policy.clear();
+    check_consistency(root, config, machine);
     return config;
 }
 
@@ -263,7 +263,7 @@ Config load_config(const std::string& path) {
     if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf()))) {
         throw ConfigError{fmt::format("{}: cannot be read: {}", path, std::strerror(errno != 0 ? errno : EIO))};
     }
-    return parse_config(text.str(), path);
+    return parse_config(text.str(), path, this_machine());
 }
 
 }  // namespace heartgate::dataplane

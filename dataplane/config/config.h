@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/config/machine.h"
 #include "dataplane/config/yaml_reader.h"
 #include "dataplane/flow/flow_state.h"
 #include "dataplane/nat/nat_pool.h"
@@ -80,8 +81,8 @@ struct Config {
     std::string standalone_policy;  // heartgate.v1.Policy as protobuf text: in force at once, without heartgated
 };
 
-// Both throw ConfigError.
-[[nodiscard]] Config parse_config(const std::string& text, const std::string& file_name);
+// Both throw ConfigError. load_config() judges by this machine.
+[[nodiscard]] Config parse_config(const std::string& text, const std::string& file_name, const Machine& machine = {});
 [[nodiscard]] Config load_config(const std::string& path);
 
 }  // namespace heartgate::dataplane

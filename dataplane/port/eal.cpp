@@ -16,17 +16,6 @@
 namespace heartgate::dataplane {
 namespace {
 
-void check_cpus(const Config& config) {
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    const auto check = [&](std::uint16_t core, const char* key) {
-        if (core < cpus) return;
-        throw std::runtime_error{
-            fmt::format("{} names CPU {}, but this machine has CPUs 0 to {}; change {}", key, core, cpus - 1, key)};
-    };
-    check(config.dpdk.main_core, "dpdk.main_core");
-    for (const std::uint16_t core : config.workers.cores) check(core, "workers.cores");
-}
-
 std::uint64_t meminfo(const std::string& name) {
     std::ifstream file{"/proc/meminfo"};
     std::string key;
@@ -101,7 +90,6 @@ std::vector<std::string> eal_arguments(const Config& config) {
 }
 
 void start_eal(const Config& config) {
-    check_cpus(config);
     claim_instance(config.dpdk.file_prefix);
 
     cpu_set_t affinity;

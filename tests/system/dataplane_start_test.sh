@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM
 config() { # config [SED EXPRESSION]: the valid configuration with something changed
     sed "${1:-}" >"$folder/dataplane.yaml" <<YAML
 dpdk: {file_prefix: $prefix, memory_mb: 64, mbufs: 8192}
-workers: {cores: [0]}
+workers: {cores: [1]}
 ports:
   lan: {device: "net_ring0"}
   wan: {device: "net_ring1", addresses: [198.18.0.2/24]}
@@ -85,8 +85,9 @@ check "a missing NIC is named with the command that binds it" refused \
     "driverctl set-override 0000:ff:1f.7 vfio-pci"
 config 's/"net_ring0"/"net_ring0", netns: hg-nowhere/'
 check "a missing network namespace is named with the command that makes it" refused "ip netns add hg-nowhere"
-config 's/cores: \[0\]/cores: [999]/'
-check "a CPU that does not exist is named" refused "workers.cores names CPU 999, but this machine has CPUs 0 to"
+config 's/cores: \[1\]/cores: [999]/'
+check "a CPU that does not exist is named" refused \
+    "$folder/dataplane.yaml:2: workers.cores[0]: found 999; allowed: a CPU of this machine, which has 0 to"
 config 's/1024, ipv6/16000000, ipv6/'
 check "tables that do not fit name the keys to change" refused "dpdk.memory_mb"
 config "s|^control_socket:.*|control_socket: $folder|"

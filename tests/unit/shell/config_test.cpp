@@ -11,9 +11,9 @@ namespace {
 
 const std::string kPorts2 = "ports: {lan: {device: net_ring0}, wan: {device: net_ring1}}\n";
 
-std::string error_of(const std::string& text) {
+std::string error_of(const std::string& text, const Machine& machine = {}) {
     try {
-        (void)parse_config(text, "dataplane.yaml");
+        (void)parse_config(text, "dataplane.yaml", machine);
     } catch (const ConfigError& problem) {
         return problem.what();
     }
@@ -168,6 +168,98 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
         INFO(wrong.text);
         CHECK(error_of(wrong.text) == wrong.error);
     }
+}
+
+TEST_CASE("a CPU that the machine does not have, or that the main threads need, forwards nothing") {
+    const Machine machine{.cpus = 4, .local_ports = {}};
+    CHECK(error_of(kPorts2 + "workers: {cores: [1, 3]}", machine).empty());
+    CHECK(error_of(kPorts2 + "workers:\n  cores: [1, 99]", machine) ==
+          "dataplane.yaml:3: workers.cores[1]: found 99; allowed: a CPU of this machine, which has 0 to 3");
+    CHECK(error_of(kPorts2 + "dpdk: {main_core: 4}", machine) ==
+          "dataplane.yaml:2: dpdk.main_core: found 4; allowed: a CPU of this machine, which has 0 to 3");
+    CHECK(error_of(kPorts2, Machine{.cpus = 1, .local_ports = {}}) ==
+          "dataplane.yaml:1: workers.cores: found 1; allowed: a CPU of this machine, which has 0 to 0");
+    CHECK(
+        error_of(kPorts2 + "workers: {cores: [1, 0]}", machine) ==
+        "dataplane.yaml:2: workers.cores[1]: found 0; allowed: another CPU than dpdk.main_core, whose threads a worker "
+        "would starve");
+    CHECK(error_of(kPorts2 + "dpdk: {main_core: 1}\nworkers: {cores: [0]}", machine).empty());
+}
+
+TEST_CASE("an interface has the address of a host") {
+    const auto error = [](const std::string& address) {
+        return error_of("ports: {lan: {device: a, addresses: [\"" + address + "\"]}, wan: {device: b}}");
+    };
+    for (const char* address : {"10.20.0.1/24", "10.20.0.254/24", "10.20.0.255/16", "10.20.0.0/31", "10.20.0.1/31",
+                                "10.20.0.0/32", "192.0.2.1/30", "fd00:20::1/64", "fd00:20::/127", "fd00::1/128"}) {
+        INFO(address);
+        CHECK(error(address).empty());
+    }
+    for (const char* address :
+         {"10.20.0.0/24", "10.20.0.255/24", "10.20.255.255/16", "192.0.2.0/30", "192.0.2.3/30", "0.0.0.0/0",
+          "127.0.0.1/8", "224.0.0.1/24", "255.255.255.255/32", "fd00:20::/64", "ff02::1/64", "::1/128", "::/0"}) {
+        INFO(address);
+        CHECK(error(address) == "dataplane.yaml:1: ports.lan.addresses[0]: found '" + std::string{address} +
+                                    "'; allowed: an address of one host: not that of the network, not broadcast, "
+                                    "multicast or loopback");
+    }
+}
+
+TEST_CASE("LAN and WAN are different devices") {
+    const auto error = [](const std::string& lan, const std::string& wan) {
+        return error_of("ports: {lan: {" + lan + "}, wan: {" + wan + "}}");
+    };
+    CHECK(error("device: \"net_tap0,iface=a\"", "device: \"net_tap1,iface=b\"").empty());
+    CHECK(error("device: \"net_tap0,iface=a\"", "device: \"net_tap0,iface=b\"") ==
+          "dataplane.yaml:1: ports.wan.device: found 'net_tap0,iface=b'; allowed: another device than that of lan");
+    CHECK(error("device: \"net_tap0,iface=a,x=1\"", "device: \"net_tap1,iface=a\"") ==
+          "dataplane.yaml:1: ports.wan.device: found 'net_tap1,iface=a'; allowed: another interface than that of lan");
+    CHECK(error("device: \"net_tap0,iface=a\", netns: x", "device: \"net_tap1,iface=a\", netns: y").empty());
+}
+
+TEST_CASE("networks of LAN and WAN do not overlap") {
+    const auto error = [](const std::string& lan, const std::string& wan) {
+        return error_of("ports:\n  lan: {device: a, addresses: [" + lan + "]}\n  wan: {device: b, addresses: [" + wan +
+                        "]}");
+    };
+    CHECK(error("10.20.0.1/24", "10.20.1.1/24").empty());
+    CHECK(error("\"fd00:1::1/64\", 10.20.0.1/24", "\"fd00:2::1/64\"").empty());
+    CHECK(
+        error("10.20.0.1/24", "198.18.0.2/24, 10.20.0.2/24") ==
+        "dataplane.yaml:3: ports.wan.addresses[1]: found '10.20.0.2/24'; allowed: a network that does not overlap with "
+        "the LAN's 10.20.0.0/24");
+    CHECK(
+        error("10.20.0.1/16", "10.20.7.1/24") ==
+        "dataplane.yaml:3: ports.wan.addresses[0]: found '10.20.7.1/24'; allowed: a network that does not overlap with "
+        "the LAN's 10.20.0.0/16");
+    CHECK(error("\"fd00::1/64\"", "\"fd00::2:0:0:0:1/48\"") ==
+          "dataplane.yaml:3: ports.wan.addresses[0]: found 'fd00::2:0:0:0:1/48'; allowed: a network that does not "
+          "overlap "
+          "with the LAN's fd00::/64");
+}
+
+TEST_CASE("ports of source NAT and of the appliance's own connections are disjoint") {
+    const auto with = [](std::uint16_t first, std::uint16_t last) {
+        return Machine{.cpus = {}, .local_ports = NatPortRange{.first = first, .last = last}};
+    };
+    CHECK(error_of(kPorts2, with(32768, 60999)).empty());
+    CHECK(error_of(kPorts2, with(15000, 60999)) ==
+          "dataplane.yaml:1: nat.first_port: found 1024 to 32767; allowed: no port that Linux gives to its own "
+          "connections (net.ipv4.ip_local_port_range is 15000 to 60999); narrow nat.first_port and nat.last_port, or "
+          "run: "
+          "sysctl -w net.ipv4.ip_local_port_range='32768 65535'");
+    CHECK(
+        error_of(kPorts2 + "nat:\n  first_port: 32768\n  last_port: 65535\n", with(32768, 60999)) ==
+        "dataplane.yaml:4: nat.last_port: found 32768 to 65535; allowed: no port that Linux gives to its own "
+        "connections "
+        "(net.ipv4.ip_local_port_range is 32768 to 60999); narrow nat.first_port and nat.last_port, or run: sysctl -w "
+        "net.ipv4.ip_local_port_range='1024 32767'");
+    CHECK(error_of(kPorts2 + "nat: {last_port: 65535}", with(32768, 60999)) ==
+          "dataplane.yaml:2: nat.last_port: found 1024 to 65535; allowed: no port that Linux gives to its own "
+          "connections "
+          "(net.ipv4.ip_local_port_range is 32768 to 60999); narrow nat.first_port and nat.last_port");
+    CHECK(error_of(kPorts2 + "nat: {enabled: false}", with(15000, 60999)).empty());
+    CHECK(error_of(kPorts2 + "kernel: {enabled: false}", with(15000, 60999)).empty());
 }
 
 TEST_CASE("a file that is not there is named") {
