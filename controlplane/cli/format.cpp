@@ -124,6 +124,14 @@ Cell presence_cell(v1::Presence presence) {
     }
 }
 
+void add_refused_policy(Sheet& sheet, std::uint64_t revision, const std::string& refusal) {
+    if (refusal.empty()) return;
+    sheet.add("Policy refused",
+              {fmt::format("revision {}, wanted but not in force, the dataplane refuses it: {}; it is tried again",
+                           revision, refusal),
+               Style::kRed});
+}
+
 std::string reason_text(const v1::Reason& reason) {
     std::string text = v1::ReasonCode_IsValid(reason.code()) ? v1::ReasonCode_Name(reason.code())
                                                              : fmt::format("{}", static_cast<int>(reason.code()));

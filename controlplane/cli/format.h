@@ -25,6 +25,9 @@ std::int64_t unix_now_ms();
 Cell colour_cell(v1::Colour colour);
 Cell presence_cell(v1::Presence presence);
 
+// Nothing if the dataplane takes the wanted policy.
+void add_refused_policy(Sheet& sheet, std::uint64_t revision, const std::string& refusal);
+
 // "MALWARE_DETECTED: Eicar-Test-Signature in /home/x/eicar.com (eicar)"
 std::string reason_text(const v1::Reason& reason);
 

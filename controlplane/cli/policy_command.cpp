@@ -52,10 +52,20 @@ std::string condition_text(const v1::HeartbeatCondition& condition) {
     return text.empty() ? "-" : text;
 }
 
+void add_policy(Sheet& sheet, const v1::Policy& policy) {
+    sheet.add("Revision", fmt::format("{}", policy.revision()));
+    std::string isolate_on;
+    for (const int colour : policy.isolate_on())
+        isolate_on += (isolate_on.empty() ? "" : ", ") + v1::Colour_Name(static_cast<v1::Colour>(colour));
+    sheet.add("Isolates on", isolate_on.empty() ? "-" : isolate_on);
+    for (const v1::AllowedDestination& allowed : policy.allowed())
+        sheet.add("Always reachable", fmt::format("{} {}", allowed.network(), service_text(allowed.service())));
+    if (!policy.whom_to_call().empty()) sheet.add("Whom to call", policy.whom_to_call());
+}
+
 void print_policy(const Context& context, const v1::GetPolicyResponse& reply) {
-    const v1::Policy& policy = reply.policy();
     Table table({"RULE", "NAME", "FROM", "TO", "SERVICES", "ACTION", "SOURCE MUST BE", "DESTINATION MUST BE"});
-    for (const v1::Rule& rule : policy.rules()) {
+    for (const v1::Rule& rule : reply.policy().rules()) {
         table.add({fmt::format("{}", rule.id()), rule.name(), side_text(rule.from_zone(), rule.from_networks()),
                    side_text(rule.to_zone(), rule.to_networks()), join(rule.services(), service_text),
                    rule.action() == v1::ACCEPT ? Cell("accept", Style::kGreen) : Cell("drop", Style::kRed),
@@ -65,14 +75,11 @@ void print_policy(const Context& context, const v1::GetPolicyResponse& reply) {
     table.print(context.out, context.colours);
     context.out << "\n";
     Sheet sheet;
-    sheet.add("Revision", fmt::format("{}", policy.revision()));
-    std::string isolate_on;
-    for (const int colour : policy.isolate_on())
-        isolate_on += (isolate_on.empty() ? "" : ", ") + v1::Colour_Name(static_cast<v1::Colour>(colour));
-    sheet.add("Isolates on", isolate_on.empty() ? "-" : isolate_on);
-    for (const v1::AllowedDestination& allowed : policy.allowed())
-        sheet.add("Always reachable", fmt::format("{} {}", allowed.network(), service_text(allowed.service())));
-    if (!policy.whom_to_call().empty()) sheet.add("Whom to call", policy.whom_to_call());
+    if (reply.has_policy())
+        add_policy(sheet, reply.policy());
+    else
+        sheet.add("Revision", {"none is in force: everything is dropped", Style::kRed});
+    add_refused_policy(sheet, reply.wanted_revision(), reply.refusal());
     sheet.print(context.out, context.colours);
 }
 

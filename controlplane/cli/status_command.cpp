@@ -19,6 +19,7 @@ void print_status(const Context& context, const v1::StatusResponse& status) {
               status.listener_connected() ? Cell("connected", Style::kGreen) : Cell("not connected", Style::kRed));
     sheet.add("Policy", status.policy_revision() == 0 ? Cell("none: everything is dropped", Style::kRed)
                                                       : Cell(fmt::format("revision {}", status.policy_revision())));
+    add_refused_policy(sheet, status.policy_wanted_revision(), status.policy_refusal());
     sheet.add("Endpoints",
               fmt::format("{} connected, {} warning, {} at risk, {} missing; {} enrolled", status.connected(),
                           status.warning(), status.at_risk(), status.missing(), status.enrolled()));

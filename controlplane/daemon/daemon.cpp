@@ -72,6 +72,9 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
               }},
       enrolment_{authority_, registry_, store_, events_, configuration_.certificate_validity},
       policy_{store_, events_,
+              [this](const v1::Policy& policy, bool only_check, std::function<void(Expected<void>)> done) {
+                  dataplane_.load_policy(policy, only_check, std::move(done));
+              },
               [this](const v1::Policy& policy) {
                   directives_.set_whom_to_call(policy.whom_to_call());
                   registry_.set_rules(WanRules{policy});
@@ -112,6 +115,7 @@ Expected<void> Daemon::start() {
 
 void Daemon::stop() {
     tick_timer_.cancel();
+    policy_.stop();
     dataplane_.stop();
     answer_isolations(true);
     listener_.stop();
@@ -178,7 +182,8 @@ void Daemon::account_for_change(const v1::HeartbeatReceived& received) {
 DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
     return {.alive = primary.alive,
             .attach_memory = primary.attach_memory,
-            .policy = [this] { return policy_.policy(); },
+            .has_policy = [this] { return policy_.policy() != nullptr; },
+            .offer_policy = [this](const std::function<void()>& settled) { policy_.offer(settled); },
             .listener_replayed = [this] { return listener_.replayed(); },
             .attached =
                 [this](const v1::AttachReply& reply) {
@@ -218,6 +223,7 @@ void Daemon::tick() {
     last_tick_ = now;
     registry_.tick(now, hearing_since_);
     answer_isolations();
+    policy_.tick(now, trouble_);
     if (pki::unix_now_s() >= identity_renewal_unix_s_) {
         if (const auto renewed = renew_identity(); !renewed) {
             spdlog::error("the listener's certificate cannot be renewed: {}", renewed.error().message);

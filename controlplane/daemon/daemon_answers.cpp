@@ -145,16 +145,7 @@ void Daemon::release(const v1::ReleaseRequest& request, Answer<v1::ReleaseRespon
 }
 
 void Daemon::get_policy(const v1::GetPolicyRequest& /*request*/, Answer<v1::GetPolicyResponse> answer) {
-    const auto policy = policy_.policy();
-    if (!policy) {
-        answer(error(ErrorKind::kNotFound,
-                     "there is no policy, so that everything is dropped: `hgctl policy apply FILE`"));
-        return;
-    }
-    v1::GetPolicyResponse response;
-    *response.mutable_policy() = *policy;
-    response.set_yaml(policy_.yaml());
-    answer(std::move(response));
+    answer(policy_.describe());
 }
 
 void Daemon::check_policy(const v1::CheckPolicyRequest& request, Answer<v1::CheckPolicyResponse> answer) {
@@ -174,7 +165,7 @@ void Daemon::apply_policy(const v1::ApplyPolicyRequest& request, Answer<v1::Appl
         answer(tl::unexpected(*trouble));
         return;
     }
-    policy_.apply(request, dataplane_, answer);
+    policy_.apply(request, answer);
 }
 
 void Daemon::statistics(const v1::GetStatisticsRequest& /*request*/, Answer<v1::Statistics> answer) {
@@ -206,7 +197,7 @@ void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusRespo
     response.set_dataplane_attached(dataplane_.attached());
     response.set_dataplane_state(dataplane_.sentence());
     response.set_listener_connected(listener_.connected());
-    response.set_policy_revision(policy_.revision());
+    policy_.fill(response);
     for (const auto& [index, record] : registry_.by_index()) {
         const StoredEndpoint& stored = record->stored;
         const bool at_risk = stored.colour == v1::RED || record->target.isolated;

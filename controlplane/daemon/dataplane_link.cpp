@@ -57,7 +57,7 @@ std::string DataplaneLink::sentence() const {
     if (memory_->state() == contract::DataplaneState::kForwarding) {
         return producer_.synced() ? "forwarding" : "forwarding; synchronising";
     }
-    if (!hooks_.policy()) return "waiting for a policy: everything is dropped (`hgctl policy apply FILE`)";
+    if (!hooks_.has_policy()) return "waiting for a policy: everything is dropped (`hgctl policy apply FILE`)";
     return memory_->state() == contract::DataplaneState::kStarting ? "starting" : "waiting for sync";
 }
 
@@ -72,7 +72,7 @@ void DataplaneLink::watch() {
         connect();
     } else if (phase_ == Phase::kMapping) {
         take_memory();
-    } else if (phase_ == Phase::kWaitingForListener &&
+    } else if (phase_ == Phase::kWaitingForListener && policy_settled_ &&
                (hooks_.listener_replayed() || monotonic_now() >= sync_not_before_)) {
         begin_sync();
     }
@@ -99,11 +99,9 @@ void DataplaneLink::attach() {
             return;
         }
         reply_ = reply->attach();
-        if (const auto policy = hooks_.policy()) {
-            load_policy(*policy, [](const Expected<void>& loaded) {
-                if (!loaded) spdlog::error("the dataplane refuses the policy in force: {}", loaded.error().message);
-            });
-        }
+        // States follow from the policy's rules, so that they come after it.
+        policy_settled_ = false;
+        hooks_.offer_policy([this] { policy_settled_ = true; });
         if (memory_) {  // the same primary, only the socket was closed
             phase_ = Phase::kWaitingForListener;
         } else {
@@ -133,7 +131,7 @@ void DataplaneLink::take_memory() {
     }
     memory_ = std::move(*memory);
     phase_ = Phase::kWaitingForListener;
-    if (hooks_.listener_replayed()) begin_sync();
+    if (policy_settled_ && hooks_.listener_replayed()) begin_sync();
 }
 
 void DataplaneLink::begin_sync() {
@@ -224,13 +222,14 @@ void DataplaneLink::lose(const std::string& why) {
     }
 }
 
-void DataplaneLink::load_policy(const v1::Policy& policy, std::function<void(Expected<void>)> done) {
+void DataplaneLink::load_policy(const v1::Policy& policy, bool only_check, std::function<void(Expected<void>)> done) {
     v1::DataplaneRequest request;
     std::string bytes = policy.SerializeAsString();
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
     SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
     request.mutable_load_policy()->set_sha256(digest.data(), digest.size());
     request.mutable_load_policy()->set_policy(std::move(bytes));
+    request.mutable_load_policy()->set_only_check(only_check);
     client_.request(request, [done = std::move(done)](const Expected<v1::DataplaneReply>& reply) {
         if (reply) {
             done({});

@@ -27,7 +27,8 @@ public:
     struct Hooks {
         std::function<bool()> alive;                                             // a primary runs
         std::function<Expected<std::unique_ptr<MessageRings>>()> attach_memory;  // once, on a thread of its own
-        std::function<std::optional<v1::Policy>()> policy;                       // in force, if any
+        std::function<bool()> has_policy;                                        // one is in force
+        std::function<void(std::function<void()> settled)> offer_policy;         // by load_policy(); sync waits for it
         std::function<bool()> listener_replayed;                                 // its last heartbeats are known
         std::function<void(const v1::AttachReply&)> attached;                    // sync begins
         std::function<void(const std::string& why)> lost;                        // was attached
@@ -44,8 +45,9 @@ public:
     [[nodiscard]] std::uint64_t incarnation() const { return attached() ? reply_.incarnation() : 0; }
     [[nodiscard]] std::string sentence() const;  // the state, for people
 
-    // Refused with kFailedPrecondition by the dataplane, or kUnavailable without one.
-    void load_policy(const v1::Policy& policy, std::function<void(Expected<void>)> done);
+    // Refused with kFailedPrecondition by the dataplane, or kUnavailable without one. `only_check`: built and thrown
+    // away.
+    void load_policy(const v1::Policy& policy, bool only_check, std::function<void(Expected<void>)> done);
     void statistics(std::function<void(Expected<v1::Statistics>)> done);
     void list_flows(const v1::ListFlowsRequest& request, std::function<void(Expected<v1::ListFlowsResponse>)> done);
 
@@ -85,6 +87,7 @@ private:
     Phase phase_ = Phase::kAbsent;
     bool stopped_ = false;
     bool memory_tried_ = false;
+    bool policy_settled_ = false;  // it is known which one this dataplane has
     bool pump_soon_ = false;
     Instant connect_not_before_{};
     Instant sync_not_before_{};  // unless the listener has replayed

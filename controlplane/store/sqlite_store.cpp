@@ -167,7 +167,8 @@ Expected<StoredState> SqliteStore::load(std::size_t events) {
             state.token_uses.push_back(std::move(stored));
         }
         SqliteStatement policy{
-            database_, "SELECT revision, yaml, file_name, applied_ms FROM policy ORDER BY revision DESC LIMIT 1"};
+            database_, "SELECT revision, yaml, file_name, applied_ms FROM policy ORDER BY revision DESC LIMIT ?"};
+        policy.number(kStoredPolicies);
         while (policy.step()) {
             StoredPolicy stored;
             stored.revision = policy.integer<std::uint64_t>();
@@ -273,6 +274,10 @@ void SqliteStore::apply(const StoredPolicy& policy) {
         .text(policy.file_name)
         .number(policy.applied_unix_ms)
         .step();
+}
+
+void SqliteStore::apply(const RemovedPolicy& removed) {
+    SqliteStatement{database_, "DELETE FROM policy WHERE revision = ?"}.number(removed.revision).step();
 }
 
 void SqliteStore::apply(const RevokedSerial& revoked) {

@@ -64,20 +64,28 @@ struct StoredPolicy {
     std::string file_name;
     std::int64_t applied_unix_ms = 0;
 };
+// One that did not come into force after all.
+struct RemovedPolicy {
+    std::uint64_t revision = 0;
+};
 struct RevokedSerial {
     std::string serial;
 };
+
+// An older one is of no use: one that the dataplane refuses gives way to the one before it.
+inline constexpr std::size_t kStoredPolicies = 8;
 
 struct StoredState {
     std::vector<StoredEndpoint> endpoints;
     std::vector<StoredToken> tokens;
     std::vector<TokenUse> token_uses;
-    std::vector<StoredPolicy> policies;  // the newest, or none
+    std::vector<StoredPolicy> policies;  // the newest first, at most kStoredPolicies
     std::vector<RevokedSerial> revoked;
     std::vector<v1::Event> events;  // the newest ones, oldest first
 };
 
-using StoreChange = std::variant<StoredEndpoint, StoredToken, TokenUse, StoredPolicy, RevokedSerial, v1::Event>;
+using StoreChange =
+    std::variant<StoredEndpoint, StoredToken, TokenUse, StoredPolicy, RemovedPolicy, RevokedSerial, v1::Event>;
 
 class Store {
 public:

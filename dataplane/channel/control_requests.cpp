@@ -108,9 +108,14 @@ std::string ControlRequests::load_policy(const v1::LoadPolicyRequest& request, v
     if (request.sha256() != sha256(request.policy())) return "the policy does not have the SHA-256 sum given with it";
     v1::Policy policy;
     if (!policy.ParseFromString(request.policy())) return "the policy is not a heartgate.v1.Policy";
-    std::string error = load(policy);
+    std::string error = request.only_check() ? check(policy) : load(policy);
     reply.set_epoch(dependencies_.gate.policy_epoch());
     return error;
+}
+
+std::string ControlRequests::check(const v1::Policy& policy) {
+    const auto compiled = CompiledPolicy::build(policy);
+    return compiled ? std::string{} : compiled.error();
 }
 
 std::string ControlRequests::load(const v1::Policy& policy) {

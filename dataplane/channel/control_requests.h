@@ -65,6 +65,8 @@ private:
     [[nodiscard]] std::string attach(const v1::AttachRequest& request, std::uint64_t connection,
                                      v1::AttachReply& reply);
     [[nodiscard]] std::string load_policy(const v1::LoadPolicyRequest& request, v1::LoadPolicyReply& reply);
+    // What stands in the way of this policy; empty: nothing.
+    [[nodiscard]] static std::string check(const v1::Policy& policy);
     void fill_statistics(v1::Statistics& reply) const;
     [[nodiscard]] std::string list_flows(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const;
     void activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const;

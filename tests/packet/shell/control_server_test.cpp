@@ -282,6 +282,25 @@ TEST_CASE_METHOD(Fixture, "a policy is loaded as a whole or refused as a whole")
     CHECK(gate.policy_epoch() == epoch);
 }
 
+TEST_CASE_METHOD(Fixture, "a policy that is only checked is built, and the one in force stays") {
+    const Client client{path};
+    CHECK(client.ask(policy_request(accept_all())).error().empty());
+    const std::uint32_t epoch = gate.policy_epoch();
+
+    v1::DataplaneRequest check = policy_request(accept_all());
+    check.mutable_load_policy()->set_only_check(true);
+    const v1::DataplaneReply checked = client.ask(check);
+    CHECK(checked.error().empty());
+    CHECK(checked.load_policy().epoch() == epoch);
+    CHECK(gate.policy_epoch() == epoch);
+
+    v1::Policy wrong = accept_all();
+    wrong.mutable_rules(0)->add_to_networks("300.0.0.0/8");
+    v1::DataplaneRequest refused = policy_request(wrong);
+    refused.mutable_load_policy()->set_only_check(true);
+    CHECK_THAT(client.ask(refused).error(), Catch::Contains("300.0.0.0/8"));
+}
+
 TEST_CASE_METHOD(Fixture, "statistics have the table, the latency and what the program adds") {
     endpoints.touch(3);
     memory.state().latency[7].store(98);

@@ -67,6 +67,12 @@ public:
 
 class Policies final : public v1::PolicyService::Service {
 public:
+    grpc::Status Get(grpc::ServerContext*, const v1::GetPolicyRequest*, v1::GetPolicyResponse* reply) override {
+        reply->mutable_policy()->set_revision(4);
+        reply->set_wanted_revision(5);
+        reply->set_refusal("too many rules");
+        return grpc::Status::OK;
+    }
     grpc::Status Check(grpc::ServerContext*, const v1::CheckPolicyRequest* request,
                        v1::CheckPolicyResponse* reply) override {
         if (request->yaml() != "rules: []\n")
@@ -78,6 +84,12 @@ public:
 };
 
 class Administration final : public v1::AdministrationService::Service {
+    grpc::Status Status(grpc::ServerContext*, const v1::StatusRequest*, v1::StatusResponse* reply) override {
+        reply->set_policy_revision(4);
+        reply->set_policy_wanted_revision(5);
+        reply->set_policy_refusal("too many rules");
+        return grpc::Status::OK;
+    }
     grpc::Status CreateToken(grpc::ServerContext*, const v1::CreateTokenRequest* request,
                              v1::CreateTokenResponse* reply) override {
         reply->set_token("hgt1.aa." + std::to_string(request->uses()) + "." + std::to_string(request->valid_s()));
@@ -159,6 +171,18 @@ TEST_CASE("endpoint list shows who is how, cleaned") {
         CHECK_THAT(result.out, Contains(part));
     CHECK_THAT(result.out, !Contains("\x1b"));
     CHECK(result.err.empty());
+}
+
+TEST_CASE("a policy that the dataplane refuses is shown beside the running one") {
+    const Gateway gateway;
+    for (const auto* noun : {"status", "policy"}) {
+        const auto result = noun == std::string("status") ? hgctl(gateway.socket(), {"status"})
+                                                          : hgctl(gateway.socket(), {"policy", "show"});
+        CHECK(result.code == kOk);
+        CHECK_THAT(result.out, Contains("revision 5, wanted but not in force"));
+        CHECK_THAT(result.out, Contains("too many rules"));
+        CHECK_THAT(result.out, Contains("4"));
+    }
 }
 
 TEST_CASE("endpoint list passes its filters on") {

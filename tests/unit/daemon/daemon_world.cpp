@@ -54,8 +54,10 @@ void FakeDataplane::answer(std::string_view frame) {
         v1::Policy policy;
         REQUIRE(policy.ParseFromString(request.load_policy().policy()));
         CHECK(request.load_policy().sha256().size() == 32);
-        reply.set_error(policy_refusal);
-        if (policy_refusal.empty()) policies.push_back(policy);
+        const bool refused = !policy_refusal.empty() && (!refuses || refuses(policy));
+        if (refused) reply.set_error(policy_refusal);
+        if (request.load_policy().only_check()) ++checked_policies;
+        if (!refused && !request.load_policy().only_check()) policies.push_back(policy);
         reply.mutable_load_policy();
     } else if (request.has_activity()) {
         reply.mutable_activity();

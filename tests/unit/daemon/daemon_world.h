@@ -142,6 +142,8 @@ public:
 
     bool alive = false;
     std::string policy_refusal;
+    std::function<bool(const v1::Policy&)> refuses;  // with policy_refusal; unset: all of them
+    int checked_policies = 0;
     std::vector<v1::Policy> policies;
     std::vector<std::uint32_t> active;  // endpoints whose traffic is seen now
     AppliedRings rings;
