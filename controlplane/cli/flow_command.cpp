@@ -17,6 +17,11 @@ struct Arguments {
     std::string address;
 };
 
+std::string rule_text(const v1::Flow& flow) {
+    if (!flow.rule_name().empty()) return flow.rule_name();
+    return flow.rule() == 0 ? "everything else" : fmt::format("{}", flow.rule());
+}
+
 void print_flows(const Context& context, const v1::ListFlowsResponse& reply) {
     Table table(
         {"PROTOCOL", "SOURCE", "DESTINATION", "TRANSLATED TO", "STATE", "RULE", "TRAFFIC", "IDLE", "EXPIRES IN"});
@@ -25,7 +30,7 @@ void print_flows(const Context& context, const v1::ListFlowsResponse& reply) {
             {protocol_text(flow.protocol()), socket_text(flow.source(), flow.source_port()),
              socket_text(flow.destination(), flow.destination_port()),
              flow.translated_source().empty() ? "-" : socket_text(flow.translated_source(), flow.translated_port()),
-             flow.state(), fmt::format("{}", flow.rule()),
+             flow.state(), rule_text(flow),
              flow.dropping() ? Cell("dropped", Style::kRed) : Cell("passes", Style::kGreen),
              duration_text(flow.idle_s()), duration_text(flow.expires_in_s())});
     }

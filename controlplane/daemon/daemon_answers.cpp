@@ -39,6 +39,16 @@ bool wanted(const EndpointRecord& record, const v1::ListEndpointsRequest& reques
            contains(record.stored.user, request.name_contains());
 }
 
+// Rules are numbered by their position, from 1.
+void name_rules(v1::ListFlowsResponse& response, const v1::Policy* policy) {
+    if (policy == nullptr) return;
+    for (v1::Flow& flow : *response.mutable_flows()) {
+        const auto rules = static_cast<std::uint32_t>(policy->rules_size());
+        if (flow.rule() == 0 || flow.rule() > rules) continue;
+        flow.set_rule_name(policy->rules(static_cast<int>(flow.rule()) - 1).name());
+    }
+}
+
 }  // namespace
 
 std::optional<Error> Daemon::disk_trouble() const {
@@ -188,7 +198,10 @@ void Daemon::list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlow
                                  request.limit(), address, kMostFlows)));
         return;
     }
-    dataplane_.list_flows(request, std::move(answer));
+    dataplane_.list_flows(request, [this, answer = std::move(answer)](Expected<v1::ListFlowsResponse> flows) {
+        if (flows) name_rules(*flows, policy_.policy());
+        answer(std::move(flows));
+    });
 }
 
 void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusResponse> answer) {

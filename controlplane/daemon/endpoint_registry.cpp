@@ -164,7 +164,7 @@ void EndpointRegistry::apply(EndpointRecord& record, std::uint64_t received_ns, 
     record.target = target_of(record);
     const Transition step = transition(record.published, record.target);
     const bool now = step == Transition::kIsolating || step == Transition::kNeutral;
-    if (now) publish(record, step == Transition::kIsolating ? received_ns : 0);
+    if (now) publish(record, received_ns);
 
     const WanDecision decision = rules_.decide(record.target, record.addresses());
     const bool told_otherwise = decision != record.decision;

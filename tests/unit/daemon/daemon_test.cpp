@@ -92,6 +92,28 @@ TEST_CASE("a heartbeat's new colour is in the ring with the time at which it was
     CHECK(count(office, v1::COLOUR_CHANGED) == 2);
 }
 
+TEST_CASE("a change of health that cuts nobody off anew is in the latency of changes, too") {
+    Office office;
+    office.listener->beat(1, heartbeat(2, v1::RED));
+    REQUIRE(office.until([&] { return office.isolated(); }));
+    v1::Heartbeat goodbye = heartbeat(3, v1::RED);
+    goodbye.set_goodbye(true);
+    office.listener->beat(1, goodbye);
+    REQUIRE(office.until([&] { return office.dataplane->rings.state(1)->presence == Presence::kAsleep; }));
+    CHECK(office.isolated());
+    CHECK(office.dataplane->rings.health.back().received_ns == 1234);
+}
+
+TEST_CASE("flows carry the name of their rule") {
+    Office office;
+    std::optional<v1::ListFlowsResponse> flows;
+    office.daemon->list_flows({}, [&](const Expected<v1::ListFlowsResponse>& answer) { flows = *answer; });
+    REQUIRE(office.until([&] { return flows.has_value(); }));
+    REQUIRE(flows->flows_size() == 2);
+    CHECK(flows->flows(0).rule_name() == "internet");
+    CHECK(flows->flows(1).rule_name().empty());
+}
+
 TEST_CASE("isolating does not wait for the disk, releasing does") {
     Office office;
     office.store->hold(true);

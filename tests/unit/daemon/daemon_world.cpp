@@ -68,7 +68,7 @@ void FakeDataplane::answer(std::string_view frame) {
     } else if (request.has_statistics()) {
         reply.mutable_statistics()->set_generation(5);
     } else {
-        reply.mutable_list_flows();
+        for (const std::uint32_t rule : {1U, 0U}) reply.mutable_list_flows()->add_flows()->set_rule(rule);
     }
     socket_->send(reply.SerializeAsString());
 }
