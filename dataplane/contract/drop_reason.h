@@ -23,9 +23,13 @@ enum class DropReason : std::uint8_t {
     kBadTransport,         // upper-layer header truncated or malformed
     kUnsupportedProtocol,  // an upper-layer protocol that cannot be forwarded here
     // who sent it
-    kSpoofedAddress,  // a bound address with a foreign MAC, or a bound MAC with another endpoint's address
-    kOwnMac,          // the appliance's own MAC as source
-    kForeignMac,      // a unicast frame for another machine, flooded to this port
+    kSpoofedAddress,    // a bound address with a foreign MAC, or a bound MAC with another endpoint's address
+    kOwnMac,            // the appliance's own MAC as source
+    kForeignMac,        // a unicast frame for another machine, flooded to this port
+    kBadNeighbour,      // ARP or neighbour discovery that is not valid
+    kSpoofedNeighbour,  // ARP or neighbour discovery with another's address, or another MAC than the frame's
+    kOwnAddress,        // ARP or neighbour discovery that claims an address of the appliance
+    kRogueRouter,       // a router advertisement or redirect from the LAN
     // verdict
     kNotReady,        // policy or endpoint states not loaded yet
     kIsolatedSource,  // source endpoint is isolated, destination not on the allowed list
@@ -69,6 +73,10 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "spoofed-address",
                                                                              "own-mac",
                                                                              "foreign-mac",
+                                                                             "bad-neighbour",
+                                                                             "spoofed-neighbour",
+                                                                             "own-address",
+                                                                             "rogue-router",
                                                                              "not-ready",
                                                                              "isolated-source",
                                                                              "isolated-destination",

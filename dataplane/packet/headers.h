@@ -19,7 +19,12 @@ inline constexpr std::uint16_t kVlanIdMask = 0x0fff;
 
 namespace arp {  // RFC 826
 inline constexpr std::size_t kLength = 28;
-}
+inline constexpr std::size_t kOperation = 6;
+inline constexpr std::size_t kSenderMac = 8;
+inline constexpr std::size_t kSenderAddress = 14;
+inline constexpr std::uint16_t kRequest = 1;
+inline constexpr std::uint16_t kReply = 2;
+}  // namespace arp
 
 namespace ipv4 {  // RFC 791
 inline constexpr std::size_t kLength = 20;
@@ -84,7 +89,15 @@ inline constexpr std::uint8_t kV6ParameterProblem = 4;
 inline constexpr std::uint8_t kV6EchoRequest = 128;
 inline constexpr std::uint8_t kV6EchoReply = 129;
 inline constexpr std::uint8_t kRouterSolicitation = 133;
+inline constexpr std::uint8_t kRouterAdvertisement = 134;
+inline constexpr std::uint8_t kNeighbourSolicitation = 135;
+inline constexpr std::uint8_t kNeighbourAdvertisement = 136;
 inline constexpr std::uint8_t kRedirect = 137;
 }  // namespace icmp
+
+namespace nd_option {  // RFC 4861, 4.6
+inline constexpr std::uint8_t kSourceLinkAddress = 1;
+inline constexpr std::uint8_t kTargetLinkAddress = 2;
+}  // namespace nd_option
 
 }  // namespace heartgate::dataplane

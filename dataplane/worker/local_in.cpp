@@ -51,6 +51,13 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
         context.drop(packet.mbuf, DropReason::kMulticast);
         return;
     }
+    if (!packet.meta.is_ip() || packet.meta.neighbour_discovery) {
+        const DropReason lie = check_neighbour_claim(context, burst, packet);
+        if (lie != DropReason::kNone) {
+            context.drop(packet.mbuf, lie);
+            return;
+        }
+    }
     const Verdict verdict = context.deps.gate.decide(question_of(context, burst, packet));
     if (!verdict.passes()) {
         context.drop(packet.mbuf, precise(verdict.reason, burst, packet.meta));

@@ -48,6 +48,9 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
 
 // local_in.cpp: a packet to the appliance itself.
 void deliver_local(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
+// neighbour_claim.cpp: may Linux believe this ARP or Neighbour Discovery packet?
+[[nodiscard]] contract::DropReason check_neighbour_claim(const WorkerContext& context, const Burst& burst,
+                                                         const Packet& packet) noexcept;
 void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noexcept;
 
 // from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows where it leaves by the WAN.

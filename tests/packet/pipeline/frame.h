@@ -22,6 +22,8 @@ using Words = std::vector<std::string>;
 //   bad-checksum, version N, header-length N, total N, fragment, later-fragment, option N, hop-by-hop N,
 //   destination-options N, routing-type N, fragment-header, header-order, udp-length N, data-offset N,
 //   bad-upper-checksum, mss N (TCP), nops N (before it)
+//   ARP: operation N; neighbour discovery: target ADDRESS, solicited, no-link-address, option-length N; both say the
+//   frame's own MAC, or 02:00:00:00:00:N with link-address N.
 // An ICMP error (unreachable, too-big, time-exceeded, parameter-problem; code N, next-mtu N, quoted-bytes N) ends with
 // "quoting PACKET", the words of the packet that it is about.
 Bytes build_frame(const MacAddress& destination, const MacAddress& source, const Words& words,

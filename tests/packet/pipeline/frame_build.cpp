@@ -42,14 +42,16 @@ Side side(const std::string& word, const PortOf& port_of) {
 struct Wish {
     std::string word;
     unsigned value = 0;
+    IpAddress address{};
 };
 
 bool takes_number(const std::string& word) {
     static const Words kWithNumber{
-        "ttl",          "payload",    "flags",       "vlan",          "ether-type", "pad",
-        "cut",          "version",    "total",       "option",        "hop-by-hop", "destination-options",
-        "routing-type", "udp-length", "data-offset", "header-length", "trailing",   "code",
-        "identifier",   "mss",        "nops",        "quoted-bytes",  "next-mtu"};
+        "ttl",          "payload",      "flags",       "vlan",          "ether-type", "pad",
+        "cut",          "version",      "total",       "option",        "hop-by-hop", "destination-options",
+        "routing-type", "udp-length",   "data-offset", "header-length", "trailing",   "code",
+        "identifier",   "mss",          "nops",        "quoted-bytes",  "next-mtu",   "operation",
+        "link-address", "option-length"};
     return std::find(kWithNumber.begin(), kWithNumber.end(), word) != kWithNumber.end();
 }
 
@@ -63,6 +65,7 @@ public:
                 break;
             }
             Wish wish{.word = words[i]};
+            if (words[i] == "target") wish.address = side(words.at(++i), port_of).address;
             if (takes_number(words[i])) wish.value = static_cast<unsigned>(std::stoul(words.at(++i), nullptr, 0));
             wishes_.push_back(wish);
         }
@@ -70,6 +73,7 @@ public:
     }
 
     Bytes build(const MacAddress& destination, const MacAddress& source) {
+        source_mac_ = source;
         Bytes packet = kind_ == "arp" ? arp() : ip();
         Bytes frame(destination.begin(), destination.end());
         frame.insert(frame.end(), source.begin(), source.end());
@@ -101,9 +105,43 @@ private:
         return otherwise;
     }
 
+    // What ARP and neighbour discovery say: by default the truth.
+    [[nodiscard]] MacAddress link_address() const {
+        if (!has("link-address")) return source_mac_;
+        return {2, 0, 0, 0, 0, static_cast<std::uint8_t>(number("link-address", 0))};
+    }
+    [[nodiscard]] bool is_discovery() const {
+        return kind_ == "solicitation" || kind_ == "advertisement" || kind_ == "router-solicitation" ||
+               kind_ == "router-advertisement" || kind_ == "redirect";
+    }
+
+    // RFC 4861, 4: behind the first eight bytes.
+    [[nodiscard]] Bytes discovery_body() const {
+        Bytes body;
+        if (kind_ == "router-advertisement") body.resize(8);
+        if (kind_ == "solicitation" || kind_ == "advertisement" || kind_ == "redirect") {
+            IpAddress target = kind_ == "advertisement" ? from_.address : to_.address;
+            if (kind_ == "solicitation" && to_.address.bytes[0] == 0xff) target = *parse_ip("2001:db8:1::1");
+            for (const Wish& wish : wishes_) {
+                if (wish.word == "target") target = wish.address;
+            }
+            body.assign(target.bytes.begin(), target.bytes.end());
+        }
+        if (kind_ == "redirect") body.insert(body.end(), to_.address.bytes.begin(), to_.address.bytes.end());
+        const bool unspecified = from_.address == IpAddress{};
+        if (kind_ == "redirect" || has("no-link-address") || (unspecified && !has("link-address"))) return body;
+        const MacAddress link = link_address();
+        body.push_back(kind_ == "advertisement" ? 2 : 1);
+        body.push_back(static_cast<std::uint8_t>(number("option-length", 1)));
+        body.insert(body.end(), link.begin(), link.end());
+        return body;
+    }
+
     Bytes arp() const {
-        Bytes packet{0, 1, 8, 0, 6, 4, 0, 1};
+        Bytes packet{0, 1, 8, 0, 6, 4, 0, static_cast<std::uint8_t>(number("operation", 1))};
         packet.resize(arp::kLength);
+        const MacAddress sender = link_address();
+        std::copy(sender.begin(), sender.end(), &packet[arp::kSenderMac]);
         store_raw(&packet[14], from_.address.ipv4());
         store_raw(&packet[24], to_.address.ipv4());
         return packet;
@@ -128,18 +166,21 @@ private:
     }
 
     [[nodiscard]] std::uint8_t icmp_type() const {
-        static const std::pair<const char*, std::pair<unsigned, unsigned>> kTypes[]{{"echo", {8, 128}},
-                                                                                    {"echo-reply", {0, 129}},
-                                                                                    {"unreachable", {3, 1}},
-                                                                                    {"solicitation", {135, 135}},
-                                                                                    {"advertisement", {136, 136}},
-                                                                                    {"router-solicitation", {133, 133}},
-                                                                                    {"mld", {143, 143}},
-                                                                                    {"timestamp", {13, 13}},
-                                                                                    {"time-exceeded", {11, 3}},
-                                                                                    {"parameter-problem", {12, 4}},
-                                                                                    {"too-big", {3, 2}},
-                                                                                    {"source-quench", {4, 200}}};
+        static const std::pair<const char*, std::pair<unsigned, unsigned>> kTypes[]{
+            {"echo", {8, 128}},
+            {"echo-reply", {0, 129}},
+            {"unreachable", {3, 1}},
+            {"solicitation", {135, 135}},
+            {"advertisement", {136, 136}},
+            {"router-solicitation", {133, 133}},
+            {"router-advertisement", {134, 134}},
+            {"redirect", {137, 137}},
+            {"mld", {143, 143}},
+            {"timestamp", {13, 13}},
+            {"time-exceeded", {11, 3}},
+            {"parameter-problem", {12, 4}},
+            {"too-big", {3, 2}},
+            {"source-quench", {4, 200}}};
         for (const auto& [word, types] : kTypes) {
             if (kind_ == word) return static_cast<std::uint8_t>(ipv6_ ? types.second : types.first);
         }
@@ -189,7 +230,13 @@ private:
             bytes.insert(bytes.end(), quoted_.begin(), quoted_.begin() + static_cast<std::ptrdiff_t>(most));
             return bytes;
         }
-        for (unsigned i = number("payload", 20); i > 0; --i) bytes.push_back(static_cast<std::uint8_t>(i));
+        if (is_discovery()) {
+            const Bytes body = discovery_body();
+            if (has("solicited")) bytes[4] = 0x40;
+            bytes.insert(bytes.end(), body.begin(), body.end());
+        }
+        for (unsigned i = number("payload", is_discovery() ? 0 : 20); i > 0; --i)
+            bytes.push_back(static_cast<std::uint8_t>(i));
         if (protocol() == IPPROTO_UDP) {
             store16(&bytes[4], static_cast<std::uint16_t>(number("udp-length", static_cast<unsigned>(bytes.size()))));
         }
@@ -281,8 +328,7 @@ private:
         packet[0] = static_cast<std::uint8_t>(number("version", 6) << 4U);
         store16(&packet[ipv6::kPayloadLength],
                 static_cast<std::uint16_t>(number("total", static_cast<unsigned>(packet.size() - ipv6::kLength))));
-        const bool discovery = kind_ == "solicitation" || kind_ == "advertisement" || kind_ == "router-solicitation";
-        packet[ipv6::kHopLimit] = static_cast<std::uint8_t>(number("ttl", discovery ? 255 : 64));
+        packet[ipv6::kHopLimit] = static_cast<std::uint8_t>(number("ttl", is_discovery() ? 255 : 64));
         std::copy(from_.address.bytes.begin(), from_.address.bytes.end(), &packet[ipv6::kSource]);
         std::copy(to_.address.bytes.begin(), to_.address.bytes.end(), &packet[ipv6::kDestination]);
         return packet;
@@ -293,6 +339,7 @@ private:
     std::string kind_;
     std::vector<Wish> wishes_;
     bool ipv6_ = false;
+    MacAddress source_mac_{};
     Bytes quoted_;  // by an ICMP error
 };
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// ARP and Neighbour Discovery before Linux believes them: against the bindings, the appliance's own addresses and, for
+// an isolated machine, against what its neighbours are known by.
+#include "dataplane/packet/neighbour_claim.h"
+
+#include "dataplane/worker/stages.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+struct Check {
+    const WorkerContext& context;
+    const Burst& burst;
+    const PacketMeta& meta;
+
+    [[nodiscard]] bool is_own(const IpAddress& address) const noexcept {
+        return context.deps.routes.lookup(address).kind == RouteResult::Kind::kLocal;
+    }
+
+    // An address of the LAN's own segment: there alone ARP and Neighbour Discovery make sense.
+    [[nodiscard]] bool on_lan(const IpAddress& address) const noexcept {
+        if (is_link_local(address)) return true;
+        const RouteResult route = context.deps.routes.lookup(address);
+        return route.kind != RouteResult::Kind::kNone && route.zone == Zone::kLan;
+    }
+
+    // A bound address stays with its MAC while its owner is connected. When the owner is gone, or has another
+    // interface in the same place, the heartbeat that moves the binding must be able to come.
+    [[nodiscard]] bool is_taken(const IpAddress& address) const noexcept {
+        const BindingTable& bindings = context.deps.bindings;
+        const BindingTable::Source source = bindings.source(unpack(meta.source_mac), address, meta.vlan);
+        if (source.reason == DropReason::kNone) return false;
+        const bool connected =
+            context.deps.endpoints.word(source.endpoint).state().presence == contract::Presence::kConnected;
+        return connected && bindings.destination(unpack(meta.source_mac), meta.vlan) != source.endpoint;
+    }
+
+    // An isolated machine may have an address that is nobody's (a new lease), but takes none from a neighbour without
+    // a binding.
+    [[nodiscard]] bool poisons(const IpAddress& address) const noexcept {
+        const std::uint32_t endpoint = context.deps.bindings.destination(unpack(meta.source_mac), meta.vlan);
+        if (!context.deps.endpoints.word(endpoint).state().isolated) return false;
+        if (context.deps.bindings.destination(address, meta.vlan) == endpoint) return false;
+        const RouteResult route = context.deps.routes.lookup(address);
+        return route.kind == RouteResult::Kind::kForward && route.zone == Zone::kLan &&
+               pack(context.deps.routes.next_hop(route.next_hop).destination) != meta.source_mac;
+    }
+
+    [[nodiscard]] DropReason on_lan(const NeighbourClaim& claim) const noexcept {
+        if (claim.from_router) return DropReason::kRogueRouter;
+        if (claim.link_address != 0 && claim.link_address != meta.source_mac) return DropReason::kSpoofedNeighbour;
+        if (!meta.is_ip() && claim.link_address == 0) return DropReason::kSpoofedNeighbour;  // ARP always says it
+        for (unsigned i = 0; i < claim.count; ++i) {
+            const IpAddress& address = claim.addresses[i];
+            if (!on_lan(address)) return DropReason::kBadSource;
+            if (is_taken(address) || poisons(address)) return DropReason::kSpoofedNeighbour;
+        }
+        return DropReason::kNone;
+    }
+};
+
+}  // namespace
+
+DropReason check_neighbour_claim(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    const NeighbourClaim claim = read_neighbour_claim({packet.frame(), packet.mbuf->data_len}, packet.meta);
+    if (claim.reason != DropReason::kNone) return claim.reason;
+    const Check check{.context = context, .burst = burst, .meta = packet.meta};
+    for (unsigned i = 0; i < claim.count; ++i) {
+        if (check.is_own(claim.addresses[i])) return DropReason::kOwnAddress;
+    }
+    return burst.ingress == Zone::kLan ? check.on_lan(claim) : DropReason::kNone;
+}
+
+}  // namespace heartgate::dataplane
