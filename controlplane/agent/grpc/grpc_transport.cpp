@@ -5,7 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
-#include <optional>
+#include <deque>
 
 #include "controlplane/agent/core/text.h"
 #include "controlplane/agent/grpc/channel.h"
@@ -13,6 +13,8 @@
 
 namespace heartgate::control::agent {
 namespace {
+
+constexpr std::size_t kMostWaiting = 8;
 
 CloseCause cause_of(const grpc::Status& status) {
     switch (status.error_code()) {
@@ -52,10 +54,7 @@ public:
             if (closing_ || last_queued_) return;
             last_queued_ = last;
             if (writing_) {
-                // The newest says everything, except when something was detected.
-                const std::uint64_t detected = waiting_ ? waiting_->detected_monotonic_ns() : 0;
-                waiting_ = heartbeat;
-                if (heartbeat.detected_monotonic_ns() == 0) waiting_->set_detected_monotonic_ns(detected);
+                wait(heartbeat);
                 return;
             }
             writing_ = true;
@@ -95,11 +94,11 @@ public:
         bool end = false;
         {
             const std::lock_guard lock{mutex_};
-            more = ok && !closing_ && waiting_.has_value();
+            more = ok && !closing_ && !waiting_.empty();
             end = ok && !closing_ && !more && last_queued_;
             if (more) {
-                message_ = std::move(*waiting_);
-                waiting_.reset();
+                message_ = std::move(waiting_.front());
+                waiting_.pop_front();
             } else {
                 writing_ = end;  // until the end is said, too
             }
@@ -123,6 +122,15 @@ public:
     }
 
 private:
+    // The newest says everything, but a detection is news of its own: it is not lost in what became of it. Many in a
+    // row are one incident. The mutex is held.
+    void wait(const v1::Heartbeat& heartbeat) {
+        const bool replaces =
+            !waiting_.empty() && (waiting_.back().detected_monotonic_ns() == 0 || waiting_.size() == kMostWaiting);
+        if (replaces) waiting_.pop_back();
+        waiting_.push_back(heartbeat);
+    }
+
     // Changes the state under the mutex and lets the call go once nothing can be started any more.
     template <typename Change>
     void change(Change&& apply) {
@@ -144,7 +152,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable ended_condition_;
-    std::optional<v1::Heartbeat> waiting_;
+    std::deque<v1::Heartbeat> waiting_;
     bool writing_ = false;      // message_ is in use
     int starting_ = 0;          // threads inside StartWrite that are no callbacks
     bool last_queued_ = false;  // nothing follows what is being written or waits

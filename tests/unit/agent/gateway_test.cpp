@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Enrolment and the heartbeat stream over real TLS on loopback.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <ctime>
 
@@ -101,6 +102,28 @@ TEST_CASE("a renewal keeps the key and is for who has a certificate only") {
     const auto refused = renew(nobody, {gateway.address()}, transport);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == ErrorKind::kUnauthenticated);
+}
+
+TEST_CASE("what waits for the connection is the newest and what was detected before it") {
+    FakeGateway gateway;
+    Listener listener;
+    GrpcTransport transport{listener};
+    transport.set_identity(try_to_enrol(gateway, gateway.token()).value());
+    transport.open(1, gateway.address());
+    transport.send(heartbeat(1));
+    transport.send(heartbeat(2));
+    v1::Heartbeat detection = heartbeat(3, v1::YELLOW);
+    detection.set_detected_monotonic_ns(7);
+    transport.send(detection);
+    transport.send(heartbeat(4, v1::YELLOW));
+    transport.send(heartbeat(5));
+    REQUIRE(gateway.wait([](const auto& received) { return !received.empty() && received.back().sequence() == 5; }));
+    std::vector<std::uint64_t> sequences;
+    for (const v1::Heartbeat& received : gateway.heartbeats()) sequences.push_back(received.sequence());
+    CHECK(std::is_sorted(sequences.begin(), sequences.end()));
+    CHECK(std::count(sequences.begin(), sequences.end(), 3) == 1);
+    transport.abort();
+    transport.wait_for_end(Milliseconds{10'000});
 }
 
 TEST_CASE("heartbeats go up, directives come down, a goodbye arrives before the stream ends") {
