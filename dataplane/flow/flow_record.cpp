@@ -17,8 +17,8 @@ Question FlowRecord::question() const noexcept {
     question.to = to(Direction::kForward);
     question.ether_type = ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
     question.protocol = protocol_;
-    question.source = source_;
-    question.destination = destination_;
+    question.source = ipv6() ? ends_.addresses[0] : IpAddress::from_ipv4(inside().source);
+    question.destination = ipv6() ? ends_.addresses[1] : IpAddress::from_ipv4(inside().destination);
     question.source_port = source_port_;
     question.destination_port = destination_port_;
     question.source_endpoint = endpoint(0);

@@ -13,6 +13,7 @@
 #include "dataplane/contract/endpoint_word.h"
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/flow_state.h"
+#include "dataplane/nat/checksum_delta.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/port/zone.h"
@@ -81,21 +82,22 @@ public:
     }
     [[nodiscard]] Zone to(Direction direction) const noexcept { return from(opposite(direction)); }
 
-    // Source NAT. kForward: the source becomes this; kReply: the destination becomes this. Network order; the port is
-    // the identifier of an ICMP echo.
+    // Source NAT. kForward: the source becomes this, which is where the answers go; kReply: the destination becomes
+    // this. Network order; the port is the identifier of an ICMP echo.
     [[nodiscard]] bool translated() const noexcept { return (traits_ & kTranslated) != 0; }
     [[nodiscard]] std::uint32_t rewrite_address(Direction direction) const noexcept {
-        return rewrite_address_[index(direction)];
+        return direction == Direction::kForward ? outside().destination : inside().source;
     }
     [[nodiscard]] std::uint16_t rewrite_port(Direction direction) const noexcept {
-        return rewrite_port_[index(direction)];
+        return direction == Direction::kForward ? outside().destination_port : inside().source_port;
     }
     // What to add to a checksum (nat/checksum_delta.h): of the IPv4 header, and of TCP, UDP or ICMP.
     [[nodiscard]] std::uint16_t address_delta(Direction direction) const noexcept {
-        return direction == Direction::kForward ? address_delta_ : static_cast<std::uint16_t>(~address_delta_);
+        return checksum_delta(rewrite_address(opposite(direction)), rewrite_address(direction));
     }
     [[nodiscard]] std::uint16_t transport_delta(Direction direction) const noexcept {
-        return direction == Direction::kForward ? transport_delta_ : static_cast<std::uint16_t>(~transport_delta_);
+        const std::uint16_t ports = checksum_delta(rewrite_port(opposite(direction)), rewrite_port(direction));
+        return protocol_ == IPPROTO_ICMP ? ports : add_deltas(address_delta(direction), ports);  // no pseudo header
     }
 
     // Life. seen(): true (at most once a second) if it stored the time, the moment to report activity elsewhere, too.
@@ -114,6 +116,8 @@ public:
         if (after != before) state_.store(after, std::memory_order_relaxed);
     }
 
+    // The key of an IPv4 flow's packets of `direction`, as the index finds them; constant for the record's life.
+    [[nodiscard]] const FlowKey4& key4(Direction direction) const noexcept { return ends_.keys[index(direction)]; }
     // The initiator's original tuple, constant for the record's life.
     [[nodiscard]] bool ipv6() const noexcept { return (traits_ & kIpv6) != 0; }
     [[nodiscard]] std::uint8_t protocol() const noexcept { return protocol_; }
@@ -136,7 +140,6 @@ public:
 private:
     friend class FlowTable;
     friend class FlowTimer;
-    friend struct FlowRecordAccess;  // flow_tuple.h: fills a record and makes its keys
 
     enum class Life : std::uint8_t { kFree, kLive, kUnlinked };
 
@@ -145,9 +148,20 @@ private:
     static constexpr std::uint8_t kTranslated = 1U << 1U;
     static constexpr unsigned kZoneShift = 2;  // two bits each: initiator's zone, responder's
 
+    // Two keys say what NAT does to a flow: what one direction comes in with, the other goes out with.
+    union Ends {
+        std::array<FlowKey4, 2> keys;        // IPv4, by Direction
+        std::array<IpAddress, 2> addresses;  // IPv6: of the initiator's tuple; the keys are beside the records
+        Ends() noexcept : addresses{} {}
+    };
+    [[nodiscard]] const FlowKey4& inside() const noexcept { return key4(Direction::kForward); }
+    [[nodiscard]] const FlowKey4& outside() const noexcept { return key4(Direction::kReply); }
+
     bool claim() noexcept { return !busy_.exchange(true, std::memory_order_acquire); }
     void unclaim() noexcept { busy_.store(false, std::memory_order_release); }
 
+    // The inserting worker, before publication.
+    Ends ends_;
     // Guards: stored after what they guard (release), loaded before it (acquire). Whoever sees a new guard sees a
     // verdict at least as new.
     std::atomic<std::uint32_t> generation_{0};
@@ -155,24 +169,19 @@ private:
     std::atomic<std::uint32_t> route_epoch_{0};
     std::atomic<std::uint32_t> last_seen_ms_{0};
     std::atomic<PackedMac> lan_mac_{0};
-    std::array<std::atomic<std::uint32_t>, 2> endpoint_{};
-    std::array<std::atomic<std::uint32_t>, 2> word_{};
-    std::array<std::uint32_t, 2> rewrite_address_{};
-    std::array<std::uint16_t, 2> rewrite_port_{};
-    std::uint16_t address_delta_ = 0;
-    std::uint16_t transport_delta_ = 0;
     std::array<std::atomic<std::uint16_t>, 2> next_hop_{};
     std::atomic<std::uint8_t> reason_{0};
     std::uint8_t traits_ = 0;
     std::atomic<std::uint8_t> state_{0};
     std::uint8_t protocol_ = 0;
-    // Second line. Tuple, mapping, times and worker: the inserting worker, before publication.
-    IpAddress source_{};
-    IpAddress destination_{};
+    // Second line. Read when the generation has moved on.
+    alignas(64) std::array<std::atomic<std::uint32_t>, 2> endpoint_{};
+    std::array<std::atomic<std::uint32_t>, 2> word_{};
+    std::atomic<std::uint32_t> rule_{0};
+    // Tuple, mapping, times and worker: the inserting worker, before publication.
     std::uint16_t source_port_ = 0;       // host order, as in Question
     std::uint16_t destination_port_ = 0;  // host order, as in Question
     std::array<std::uint16_t, 2> vlan_{};
-    std::atomic<std::uint32_t> rule_{0};
     std::uint32_t mapping_ = kNoMapping;
     std::uint32_t next_ = kNoRecord;  // free list (under the table's lock) or timer list (owning worker)
     std::uint32_t created_ms_ = 0;

@@ -12,44 +12,40 @@
 #include <string>
 
 #include "dataplane/flow/flow_tuple.h"
-#include "dataplane/nat/checksum_delta.h"
 
 namespace heartgate::dataplane {
 
 namespace {
 
-// A removed key holds its slot until a grace period is over.
-std::uint32_t keys_for(std::uint32_t flows) { return 2 * (flows + Retirement::kCapacity); }
-
-FlowRecord* reserve(std::uint32_t count, int socket) {
-    void* memory = rte_malloc_socket("flow_records", std::size_t{count} * sizeof(FlowRecord), 64, socket);
+template <class T>
+T* reserve(std::uint32_t count, int socket) {
+    void* memory = rte_malloc_socket("flow_records", std::size_t{count} * sizeof(T), alignof(FlowRecord), socket);
     if (memory == nullptr) {
         throw std::runtime_error("flow table: no memory for " + std::to_string(count) +
                                  " flows; give DPDK more memory (dpdk.memory_mb) or allow fewer flows");
     }
-    auto* records = static_cast<FlowRecord*>(memory);
-    std::uninitialized_value_construct_n(records, count);
-    return records;
-}
-
-std::uint32_t value_of(std::uint32_t record, Direction direction) {
-    return record << 1U | static_cast<std::uint32_t>(direction);
+    auto* const objects = static_cast<T*>(memory);
+    std::uninitialized_value_construct_n(objects, count);
+    return objects;
 }
 
 }  // namespace
 
-void FlowTable::Free::operator()(FlowRecord* records) const noexcept { rte_free(records); }
+void FlowTable::Free::operator()(void* memory) const noexcept { rte_free(memory); }
 
 FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
     : quiescence_{quiescence},
       timeouts_{options.timeouts},
       memory_{options.socket},
       capacity_{options.ipv4_flows + options.ipv6_flows},
-      records_{reserve(capacity_, options.socket)},
+      records_{reserve<FlowRecord>(capacity_, options.socket)},
+      keys6_{reserve<FlowKey6>(2 * options.ipv6_flows + 1, options.socket)},
       timers_(options.workers),
-      ipv4_{.index = {(std::string{options.name} + "_ipv4").c_str(), keys_for(options.ipv4_flows), options.socket},
+      ipv4_{.index = {2 * options.ipv4_flows, {records_[0].ends_.keys.data(), sizeof(FlowRecord)}, options.socket},
+            .first = 0,
             .most = options.ipv4_flows},
-      ipv6_{.index = {(std::string{options.name} + "_ipv6").c_str(), keys_for(options.ipv6_flows), options.socket},
+      ipv6_{.index = {2 * options.ipv6_flows, {keys6_.get(), 2 * sizeof(FlowKey6)}, options.socket},
+            .first = options.ipv4_flows,
             .most = options.ipv6_flows},
       nat_{capacity_, options.nat_ports, hash_, &memory_} {
     for (std::uint32_t record = capacity_; record-- > 0;) give_record(record);
@@ -72,9 +68,10 @@ InsertResult FlowTable::insert_into(Family<Key>& family, const NewFlow& flow, un
         const std::scoped_lock guard{lock_};
         std::uint32_t value = 0;
         if (family.index.find(forward, forward_hash, value)) {
-            return {.flow = {.record = &records_[value >> 1U], .direction = static_cast<Direction>(value & 1U)}};
+            return {
+                .flow = {.record = &records_[family.record(value)], .direction = static_cast<Direction>(value & 1U)}};
         }
-        index = family.live < family.most ? take_record() : kNoRecord;
+        index = take_record(family);
         if (index == kNoRecord) return {.flow = {}, .reason = contract::DropReason::kFlowTableFull};
         fill(records_[index], flow, worker, now_ms);
         const contract::DropReason reason = link(family, index, flow, forward, forward_hash);
@@ -107,8 +104,12 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
     record.state_.store(question.protocol == IPPROTO_TCP ? flow_state::after_tcp(0, Direction::kForward, flow.tcp_flags)
                                                          : std::uint8_t{0},
                         kRelaxed);
-    record.source_ = question.source;
-    record.destination_ = question.destination;
+    if (record.ipv6()) {
+        record.ends_.addresses = {question.source, question.destination};
+    } else {
+        const auto forward = forward_key<FlowKey4>(question, flow.vlan);
+        record.ends_.keys = {forward, answer_key(forward, question.to, flow.reply_vlan)};
+    }
     record.source_port_ = question.source_port;
     record.destination_port_ = question.destination_port;
     record.vlan_ = {flow.vlan, flow.reply_vlan};
@@ -139,11 +140,11 @@ contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, c
     record.generation_.store(flow.decision.generation, std::memory_order_release);
     const Key reply = reply_key<Key>(record);
     const std::uint32_t reply_hash = hash_(reply);
-    if (!family.index.add(reply, reply_hash, value_of(index, Direction::kReply))) {
+    if (!family.index.add(reply, reply_hash, family.value(index, Direction::kReply))) {
         drop_record(index);
         return contract::DropReason::kFlowTableFull;
     }
-    if (!family.index.add(forward, forward_hash, value_of(index, Direction::kForward))) {
+    if (!family.index.add(forward, forward_hash, family.value(index, Direction::kForward))) {
         // Another worker may have found the record by its reply key.
         retire({.record = index, .reply_slot = family.index.remove(reply, reply_hash), .ipv6 = record.ipv6()});
         return contract::DropReason::kFlowTableFull;
@@ -156,8 +157,8 @@ contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, c
 
 contract::DropReason FlowTable::translate(FlowRecord& record) noexcept {
     constexpr unsigned kTries = 16;  // ports whose answer key is taken, by a flow that Linux or somebody outside opened
-    const NatPool::Inside inside{
-        .address = record.source_.ipv4(), .port = htons(record.source_port_), .protocol = record.protocol_};
+    const FlowKey4& key = record.inside();
+    const NatPool::Inside inside{.address = key.source, .port = key.source_port, .protocol = key.protocol};
     const NatPool::Acquired acquired = nat_.acquire(inside);
     if (acquired.mapping == NatPool::kNone) return contract::DropReason::kNoNatPort;
     record.mapping_ = acquired.mapping;
@@ -165,18 +166,11 @@ contract::DropReason FlowTable::translate(FlowRecord& record) noexcept {
     record.traits_ |= FlowRecord::kTranslated;
     for (unsigned tries = 0; tries < kTries; ++tries) {
         const NatPool::Outside outside = nat_.outside(acquired.mapping);
-        record.rewrite_address_ = {outside.address, inside.address};
-        record.rewrite_port_ = {outside.port, inside.port};
-        const auto reply = reply_key<FlowKey4>(record);
+        FlowKey4& reply = record.ends_.keys[dataplane::index(Direction::kReply)];
+        reply.destination = outside.address;
+        reply.destination_port = outside.port;
         std::uint32_t value = 0;
-        if (!ipv4_.index.find(reply, hash_(reply), value)) {
-            record.address_delta_ = checksum_delta(inside.address, outside.address);
-            const std::uint16_t port_delta = checksum_delta(inside.port, outside.port);
-            // ICMPv4 has no pseudo header.
-            record.transport_delta_ =
-                is_icmp(record.protocol_) ? port_delta : add_deltas(record.address_delta_, port_delta);
-            return contract::DropReason::kNone;
-        }
+        if (!ipv4_.index.find(reply, hash_(reply), value)) return contract::DropReason::kNone;
         if (acquired.shared || !nat_.renumber(acquired.mapping)) break;
     }
     return contract::DropReason::kNoNatPort;
@@ -189,9 +183,9 @@ contract::DropReason FlowTable::make_room(Family<Key>& family, const FlowRecord&
     const auto reply = reply_key<Key>(record);
     std::uint32_t value = 0;
     if (!family.index.find(reply, hash_(reply), value)) return contract::DropReason::kNone;
-    if (records_[value >> 1U].translated()) return contract::DropReason::kNoNatPort;
+    if (records_[family.record(value)].translated()) return contract::DropReason::kNoNatPort;
     if (retired_.full()) return contract::DropReason::kFlowTableFull;
-    unlink(value >> 1U, false);
+    unlink(family.record(value), false);
     return contract::DropReason::kNone;
 }
 
@@ -238,19 +232,21 @@ void FlowTable::reclaim(unsigned most) noexcept {
 }
 
 // An insert that fails half-way, or that takes over a key, needs room to retire what it leaves.
-std::uint32_t FlowTable::take_record() noexcept {
+template <class Key>
+std::uint32_t FlowTable::take_record(Family<Key>& family) noexcept {
     constexpr unsigned kSome = 32;
-    if (free_ == kNoRecord || retired_.full()) reclaim(kSome);
-    if (free_ == kNoRecord || retired_.size() + 2 > Retirement::kCapacity) return kNoRecord;
-    const std::uint32_t index = free_;
-    free_ = records_[index].next_;
+    if (family.free == kNoRecord || retired_.full()) reclaim(kSome);
+    if (family.free == kNoRecord || retired_.size() + 2 > Retirement::kCapacity) return kNoRecord;
+    const std::uint32_t index = family.free;
+    family.free = records_[index].next_;
     return index;
 }
 
 void FlowTable::give_record(std::uint32_t index) noexcept {
+    std::uint32_t& free = index < ipv4_.most ? ipv4_.free : ipv6_.free;
     records_[index].life_.store(FlowRecord::Life::kFree, std::memory_order_relaxed);
-    records_[index].next_ = free_;
-    free_ = index;
+    records_[index].next_ = free;
+    free = index;
 }
 
 // No worker can see it: its NAT port and the record itself can be used again.

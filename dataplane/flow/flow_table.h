@@ -26,7 +26,6 @@
 namespace heartgate::dataplane {
 
 struct FlowTableOptions {
-    const char* name = "flows";           // unique in the process, at most 20 characters
     std::uint32_t ipv4_flows = 1U << 18;  // the most at a time
     std::uint32_t ipv6_flows = 1U << 16;
     unsigned workers = 1;  // numbers 0 to workers - 1, the same as in Quiescence
@@ -81,11 +80,11 @@ public:
     // Any worker between two quiescent points; lock-free. `count` <= kMostKeys. Prefetches the records that it finds.
     void lookup(const FlowKey4* const keys[], const std::uint32_t hashes[], unsigned count,
                 FlowRef found[]) const noexcept {
-        lookup_in(ipv4_.index, keys, hashes, count, found);
+        lookup_in(ipv4_, keys, hashes, count, found);
     }
     void lookup(const FlowKey6* const keys[], const std::uint32_t hashes[], unsigned count,
                 FlowRef found[]) const noexcept {
-        lookup_in(ipv6_.index, keys, hashes, count, found);
+        lookup_in(ipv6_, keys, hashes, count, found);
     }
 
     // A worker's miss path; takes the lock. Looks up again, so that of two workers with the same tuple the second gets
@@ -112,18 +111,25 @@ public:
 
 private:
     struct Free {
-        void operator()(FlowRecord* records) const noexcept;
+        void operator()(void* memory) const noexcept;
     };
-    // One per address family. Counters under the lock.
+    // One per address family, with records of its own. Under the lock, but for lookups in the index.
     template <class Key>
-    struct Family {
-        KeyIndex<Key> index;
+    struct alignas(64) Family {
+        KeyIndex<Key> index;  // to twice the record's number in the family, plus the direction
+        std::uint32_t first;  // of its records
         std::uint32_t most;
-        std::uint32_t live = 0;
+        alignas(64) std::uint32_t live = 0;  // not where lookups read
+        std::uint32_t free = kNoRecord;      // list of records
+
+        [[nodiscard]] std::uint32_t value(std::uint32_t record, Direction direction) const noexcept {
+            return (record - first) << 1U | static_cast<std::uint32_t>(direction);
+        }
+        [[nodiscard]] std::uint32_t record(std::uint32_t value) const noexcept { return first + (value >> 1U); }
     };
 
     template <class Key>
-    void lookup_in(const KeyIndex<Key>& index, const Key* const keys[], const std::uint32_t hashes[], unsigned count,
+    void lookup_in(const Family<Key>& family, const Key* const keys[], const std::uint32_t hashes[], unsigned count,
                    FlowRef found[]) const noexcept;
     template <class Key>
     InsertResult insert_into(Family<Key>& family, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
@@ -141,7 +147,8 @@ private:
     void retire(Retired retired) noexcept;
     void reclaim(unsigned most) noexcept;
     void sweep(unsigned most) noexcept;  // takes the lock
-    [[nodiscard]] std::uint32_t take_record() noexcept;
+    template <class Key>
+    [[nodiscard]] std::uint32_t take_record(Family<Key>& family) noexcept;
     void give_record(std::uint32_t index) noexcept;
     void drop_record(std::uint32_t index) noexcept;
 
@@ -154,15 +161,15 @@ private:
     DpdkMemory memory_;
     std::uint32_t capacity_;
     std::unique_ptr<FlowRecord[], Free> records_;
-    std::vector<FlowTimer> timers_;  // one per worker, touched by it alone
+    std::unique_ptr<FlowKey6[], Free> keys6_;  // two for each IPv6 record; those of IPv4 are in the records
+    std::vector<FlowTimer> timers_;            // one per worker, touched by it alone
 
-    SpinLock lock_;
-    // Under lock_, but for lookups in the two indices.
     Family<FlowKey4> ipv4_;
     Family<FlowKey6> ipv6_;
+    alignas(64) SpinLock lock_;
+    // Under lock_.
     NatPool nat_;
     Retirement retired_;
-    std::uint32_t free_ = kNoRecord;
 
     // Writers: under lock_. Readers: any.
     alignas(64) std::atomic<std::uint32_t> flows_{0};
@@ -172,19 +179,18 @@ private:
 };
 
 template <class Key>
-void FlowTable::lookup_in(const KeyIndex<Key>& index, const Key* const keys[], const std::uint32_t hashes[],
+void FlowTable::lookup_in(const Family<Key>& family, const Key* const keys[], const std::uint32_t hashes[],
                           unsigned count, FlowRef found[]) const noexcept {
-    void* values[kMostKeys];
-    const std::uint64_t hits = index.lookup(keys, hashes, count, values);
+    std::uint32_t values[kMostKeys];
+    FlowRecord* const records = &records_[family.first];
+    const std::uint32_t hits =
+        family.index.lookup(keys, hashes, count, values, [records]([[maybe_unused]] std::uint32_t value) {
+            if constexpr (std::is_same_v<Key, FlowKey6>) rte_prefetch0(&records[value >> 1U]);
+        });
     for (unsigned i = 0; i < count; ++i) {
-        if (((hits >> i) & 1U) == 0) {
-            found[i] = FlowRef{};
-            continue;
-        }
-        // The value: index of the record, direction in the lowest bit.
-        const auto value = reinterpret_cast<std::uintptr_t>(values[i]);
-        found[i] = FlowRef{.record = &records_[value >> 1U], .direction = static_cast<Direction>(value & 1U)};
-        rte_prefetch0(found[i].record);
+        const bool hit = ((hits >> i) & 1U) != 0;
+        found[i] = FlowRef{.record = hit ? &records[values[i] >> 1U] : nullptr,
+                           .direction = static_cast<Direction>(values[i] & 1U)};
     }
 }
 

@@ -36,26 +36,28 @@ template <class Key>
     return key;
 }
 
-// The record's translation, if any, is filled in already.
+// Of the answers to packets with this key, as long as nothing is translated. `from`, `vlan`: on which they arrive.
+template <class Key>
+[[nodiscard]] Key answer_key(const Key& key, Zone from, std::uint16_t vlan) noexcept {
+    Key answer;
+    answer.source = key.destination;
+    answer.destination = key.source;
+    answer.source_port = key.destination_port;
+    answer.destination_port = key.source_port;
+    answer.protocol = key.protocol;
+    answer.port = static_cast<std::uint8_t>(from);
+    answer.vlan = vlan;
+    return answer;
+}
+
 template <class Key>
 [[nodiscard]] Key reply_key(const FlowRecord& record) noexcept {
-    const Question question = record.question();
-    const Key forward = forward_key<Key>(question, 0);
-    Key key;
-    key.source = forward.destination;
-    key.destination = forward.source;
-    key.source_port = forward.destination_port;
-    key.destination_port = forward.source_port;
     if constexpr (std::is_same_v<Key, FlowKey4>) {
-        if (record.translated()) {
-            key.destination = record.rewrite_address(Direction::kForward);
-            key.destination_port = record.rewrite_port(Direction::kForward);
-        }
+        return record.key4(Direction::kReply);
+    } else {
+        return answer_key(forward_key<Key>(record.question(), 0), record.from(Direction::kReply),
+                          record.vlan(Direction::kReply));
     }
-    key.protocol = question.protocol;
-    key.port = static_cast<std::uint8_t>(question.to);
-    key.vlan = record.vlan(Direction::kReply);
-    return key;
 }
 
 }  // namespace heartgate::dataplane

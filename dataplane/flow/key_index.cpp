@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that includes rte_hash.h. What DPDK 22.11 demands here:
-// - RW_CONCURRENCY_LF alone: the library takes no lock, so writers need the caller's. MULTI_WRITER_ADD would index
-//   per-lcore caches by rte_lcore_id(), out of bounds for other threads.
-// - No rte_hash_rcu_qsbr_add(): its queue is emptied only by later adds and deletes (an explicit reclaim came with a
-//   later release), so slots of a table that has become quiet would never come back. With LF, a deleted key keeps
-//   its slot until rte_hash_free_key_with_position(), which the flow table calls after its own grace period.
-// - Inserts collapse near 100 %: buckets are sized for at most 70 % of the power of two.
-// - Only the *_with_hash functions: the table's own hash function is never called.
+// The index's memory, its writers, and the search beyond a first bucket; see the header.
 #include "dataplane/flow/key_index.h"
 
-#include <rte_errno.h>
-#include <rte_hash.h>
+#include <rte_malloc.h>
 
-#include <algorithm>
-#include <bit>
-#include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -22,75 +12,107 @@ namespace heartgate::dataplane {
 
 namespace {
 
-std::uint32_t never_hash(const void* /*key*/, std::uint32_t /*length*/, std::uint32_t /*seed*/) { std::abort(); }
+// Four keys to a bucket of eight when the table is full: one key in thirty then meets a full bucket (Erlang's loss
+// formula for eight places and a load of four), so that one overflow bucket for four buckets is twice what they need.
+constexpr std::uint32_t kKeysPerBucket = 4;
+constexpr std::uint32_t kBucketsPerOverflow = 4;
+constexpr std::uint32_t kLeastOverflow = 64;
 
-// rte_hash rounds its entries up to a power of two of buckets; key slots are as many as asked for.
-std::uint32_t entries_for(std::uint32_t keys) {
-    const std::uint64_t needed = std::uint64_t{keys} * 10 / 7 + 1;
-    const std::uint64_t buckets = std::bit_ceil(needed);
-    if (buckets > RTE_HASH_ENTRIES_MAX) throw std::runtime_error("flow table: more flows than rte_hash can hold");
-    return static_cast<std::uint32_t>(std::max<std::uint64_t>({keys, buckets / 2 + 1, 8}));
+void* reserve(std::size_t bytes, int socket) {
+    void* const memory = rte_malloc_socket("flow_index", bytes, 64, socket);
+    if (memory == nullptr) {
+        throw std::runtime_error("flow table: no memory for an index of " + std::to_string(bytes) +
+                                 " bytes; give DPDK more memory (dpdk.memory_mb) or allow fewer flows");
+    }
+    return memory;
 }
 
 }  // namespace
 
 template <class Key>
-KeyIndex<Key>::KeyIndex(const char* name, std::uint32_t keys, int socket) {
-    const rte_hash_parameters parameters{.name = name,
-                                         .entries = entries_for(keys),
-                                         .reserved = 0,
-                                         .key_len = sizeof(Key),
-                                         .hash_func = never_hash,
-                                         .hash_func_init_val = 0,
-                                         .socket_id = socket,
-                                         .extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF};
-    table_ = rte_hash_create(&parameters);
-    if (table_ == nullptr) {
-        throw std::runtime_error(std::string{"flow table: cannot reserve the hash table '"} + name + "' for " +
-                                 std::to_string(keys) + " keys: " + rte_strerror(rte_errno) +
-                                 "; give DPDK more memory (dpdk.memory_mb) or allow fewer flows");
+void KeyIndex<Key>::Free::operator()(void* memory) const noexcept {
+    rte_free(memory);
+}
+
+template <class Key>
+KeyIndex<Key>::KeyIndex(std::uint32_t values, Place keys, int socket)
+    : main_buckets_{values / kKeysPerBucket + 1},
+      all_buckets_{main_buckets_ + main_buckets_ / kBucketsPerOverflow + kLeastOverflow},
+      unused_{kNoBucket},
+      buckets_{static_cast<Bucket*>(reserve(all_buckets_ * sizeof(Bucket), socket))},
+      keys_{keys} {
+    std::uninitialized_value_construct_n(buckets_.get(), all_buckets_);
+    for (std::uint32_t bucket = all_buckets_; bucket-- > main_buckets_;) free(static_cast<std::int32_t>(bucket));
+}
+
+template <class Key>
+bool KeyIndex<Key>::search(const Bucket& first, std::uint16_t tag, const Key& key,
+                           std::uint32_t& value) const noexcept {
+    const Bucket* bucket = &first;
+    while (true) {
+        if (slot_of(*bucket, tag, key, value) != kSlots) return true;
+        const std::uint32_t next = bucket->next.load(std::memory_order_acquire);
+        if (next == kNoBucket) return false;
+        bucket = &buckets_[next];
     }
 }
 
 template <class Key>
-KeyIndex<Key>::~KeyIndex() {
-    rte_hash_free(table_);
-}
-
-template <class Key>
-std::uint64_t KeyIndex<Key>::lookup(const Key* const keys[], const std::uint32_t hashes[], unsigned count,
-                                    void* values[]) const noexcept {
-    std::uint64_t hits = 0;
-    if (count == 0) return 0;
-    // The library only reads both arrays.
-    auto** const raw = const_cast<const void**>(reinterpret_cast<const void* const*>(keys));
-    rte_hash_lookup_with_hash_bulk_data(table_, raw, const_cast<std::uint32_t*>(hashes), count, &hits, values);
-    return hits;
-}
-
-template <class Key>
-bool KeyIndex<Key>::find(const Key& key, std::uint32_t hash, std::uint32_t& value) const noexcept {
-    void* data = nullptr;
-    if (rte_hash_lookup_with_hash_data(table_, &key, hash, &data) < 0) return false;
-    value = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(data));
+bool KeyIndex<Key>::add(const Key& key, std::uint32_t hash, std::uint32_t value) noexcept {
+    const auto put = [&](Bucket& bucket, unsigned slot) {
+        bucket.values[slot].store(value, std::memory_order_release);
+        bucket.set_tag(slot, tag_of(hash));
+    };
+    key_of(value) = key;
+    Bucket* bucket = &bucket_of(hash);
+    while (true) {
+        const unsigned empty = bucket->slots_with(0);
+        if (empty != 0) {
+            put(*bucket, static_cast<unsigned>(std::countr_zero(empty)));
+            return true;
+        }
+        const std::uint32_t next = bucket->next.load(std::memory_order_relaxed);
+        if (next == kNoBucket) break;
+        bucket = &buckets_[next];
+    }
+    if (unused_ == kNoBucket) return false;
+    const std::uint32_t added = unused_;
+    unused_ = buckets_[added].next.load(std::memory_order_relaxed);
+    buckets_[added].next.store(kNoBucket, std::memory_order_relaxed);
+    put(buckets_[added], 0);
+    bucket->next.store(added, std::memory_order_release);
     return true;
 }
 
 template <class Key>
-bool KeyIndex<Key>::add(const Key& key, std::uint32_t hash, std::uint32_t value) noexcept {
-    return rte_hash_add_key_with_hash_data(table_, &key, hash, std::bit_cast<void*>(std::uintptr_t{value})) == 0;
-}
-
-template <class Key>
 std::int32_t KeyIndex<Key>::remove(const Key& key, std::uint32_t hash) noexcept {
-    const std::int32_t slot = rte_hash_del_key_with_hash(table_, &key, hash);
-    return slot < 0 ? kNoSlot : slot;
+    Bucket* before = nullptr;
+    Bucket* bucket = &bucket_of(hash);
+    while (true) {
+        std::uint32_t value = 0;
+        const unsigned slot = slot_of(*bucket, tag_of(hash), key, value);
+        if (slot != kSlots) {
+            bucket->set_tag(slot, 0);
+            break;
+        }
+        const std::uint32_t next = bucket->next.load(std::memory_order_relaxed);
+        if (next == kNoBucket) return kNoSlot;
+        before = bucket;
+        bucket = &buckets_[next];
+    }
+    if (before == nullptr || !bucket->empty()) return kNoSlot;
+    // Who stands in it goes on by its link, which stays until free().
+    const std::uint32_t unlinked = before->next.load(std::memory_order_relaxed);
+    before->next.store(bucket->next.load(std::memory_order_relaxed), std::memory_order_release);
+    return static_cast<std::int32_t>(unlinked);
 }
 
 template <class Key>
 void KeyIndex<Key>::free(std::int32_t slot) noexcept {
-    // Fails only for a slot out of range, which remove() does not return.
-    if (slot != kNoSlot) (void)rte_hash_free_key_with_position(table_, slot);
+    if (slot == kNoSlot) return;
+    const auto bucket = static_cast<std::uint32_t>(slot);
+    buckets_[bucket].next.store(unused_, std::memory_order_relaxed);
+    unused_ = bucket;
 }
 
 template class KeyIndex<FlowKey4>;
