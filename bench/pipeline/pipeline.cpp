@@ -41,7 +41,7 @@ constexpr std::uint16_t kOut = 0;  // the net_null port
 
 class NoKernel final : public KernelPath {
 public:
-    bool punt(unsigned, Zone, Permit, rte_mbuf*) noexcept override { return false; }
+    bool punt(unsigned, Zone, PuntQueue, Permit, rte_mbuf*) noexcept override { return false; }
     std::uint16_t take(unsigned, Zone, rte_mbuf**, std::uint16_t) noexcept override { return 0; }
     void resolve(unsigned, Zone, const IpAddress&) noexcept override {}
 };

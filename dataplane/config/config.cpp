@@ -215,13 +215,29 @@ void read_flows(const YamlNode& node, Config& config) {
     read("other", config.timeouts.other);
 }
 
+void read_punt(const YamlNode& node, PuntRates& rates) {
+    static constexpr std::array<std::pair<std::string_view, PuntKind>, PuntRates::kKinds> kKinds{
+        {{"neighbour", PuntKind::kNeighbour},
+         {"dhcp", PuntKind::kDhcp},
+         {"heartbeat_syn", PuntKind::kHeartbeatSyn},
+         {"heartbeat", PuntKind::kHeartbeat},
+         {"other", PuntKind::kOther}}};
+    node.expect_keys({"neighbour", "dhcp", "heartbeat_syn", "heartbeat", "other"});
+    for (const auto& [name, kind] : kKinds) {
+        const YamlNode rate = node.child(name);
+        rate.expect_keys({"per_sender", "total"});
+        rates[kind].per_sender = rate.child("per_sender").number_or(rates[kind].per_sender, 0, 10'000'000);
+        rates[kind].total = rate.child("total").number_or(rates[kind].total, 0, 10'000'000);
+    }
+}
+
 }  // namespace
 
 Config parse_config(const std::string& text, const std::string& file_name, const Machine& machine) {
     const YamlNode root = YamlNode::parse(text, file_name);
     root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",
                       "heartbeat_port", "administration", "mss_clamp", "nat", "flows", "endpoints", "wan_ping",
-                      "control_socket", "standalone_policy"});
+                      "control_socket", "standalone_policy", "punt_rates"});
     Config config;
     config.dpdk = read_dpdk(root.child("dpdk"));
     config.workers = read_workers(root.child("workers"));
@@ -246,6 +262,7 @@ Config parse_config(const std::string& text, const std::string& file_name, const
     endpoints.expect_keys({"capacity"});
     config.endpoints = endpoints.child("capacity").number_or(config.endpoints, 2, 1U << 22U);
     config.wan_ping = root.child("wan_ping").boolean_or(config.wan_ping);
+    read_punt(root.child("punt_rates"), config.punt_rates);
     config.control_socket = read_path(root.child("control_socket"), config.control_socket);
     if (config.control_socket.size() >= sizeof(sockaddr_un::sun_path)) {
         root.child("control_socket").fail("a path of at most 107 bytes, as UNIX sockets have");

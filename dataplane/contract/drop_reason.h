@@ -50,6 +50,7 @@ enum class DropReason : std::uint8_t {
     kTtlExceeded,
     kTooBig,           // larger than the way out can carry
     kLocalIn,          // to the appliance itself, not in the local-in table
+    kPuntRate,         // to the appliance itself, more than its sender or all of them may send
     kKernelQueueFull,  // exception path overloaded
     kTxFull,           // the port took no more
     kNoMbuf,
@@ -95,6 +96,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "ttl-exceeded",
                                                                              "too-big",
                                                                              "local-in",
+                                                                             "punt-rate",
                                                                              "kernel-queue-full",
                                                                              "tx-full",
                                                                              "no-mbuf",

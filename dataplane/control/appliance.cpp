@@ -122,7 +122,8 @@ void Appliance::add_workers() {
                                     .health = &tables_->health,
                                     .translate = config_.translate,
                                     .mss = config_.mss,
-                                    .idle = config_.workers.idle};
+                                    .idle = config_.workers.idle,
+                                    .punt_rates = config_.punt_rates};
     for (std::size_t port = 0; port < kPorts; ++port) {
         dependencies.ports[port].port_id = ports_[port].id;
         dependencies.ports[port].vlan = config_.ports[port].vlan;

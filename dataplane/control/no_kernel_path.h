@@ -8,7 +8,7 @@ namespace heartgate::dataplane {
 
 class NoKernelPath final : public KernelPath {
 public:
-    [[nodiscard]] bool punt(unsigned, Zone, Permit, rte_mbuf*) noexcept override { return false; }
+    [[nodiscard]] bool punt(unsigned, Zone, PuntQueue, Permit, rte_mbuf*) noexcept override { return false; }
     [[nodiscard]] std::uint16_t take(unsigned, Zone, rte_mbuf**, std::uint16_t) noexcept override { return 0; }
     void resolve(unsigned, Zone, const IpAddress&) noexcept override {}
 };

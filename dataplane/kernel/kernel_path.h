@@ -15,12 +15,21 @@
 
 namespace heartgate::dataplane {
 
+// Each has a ring of its own, served in this order.
+enum class PuntQueue : std::uint8_t {
+    kHeartbeat,
+    kControl,  // ARP, Neighbour Discovery, DHCP: what heartbeats need, too
+    kOther,    // also answers to the appliance's own connections
+};
+inline constexpr std::size_t kPuntQueues = 3;
+
 class KernelPath {
 public:
     virtual ~KernelPath() = default;
 
     // Worker side, never blocks. punt() takes ownership if true; false: queue full, the caller counts and frees.
-    [[nodiscard]] virtual bool punt(unsigned worker, Zone zone, Permit permit, rte_mbuf* packet) noexcept = 0;
+    [[nodiscard]] virtual bool punt(unsigned worker, Zone zone, PuntQueue queue, Permit permit,
+                                    rte_mbuf* packet) noexcept = 0;
     // Frames that Linux sends out of `zone`; the caller owns them. Each still has to pass the gate.
     [[nodiscard]] virtual std::uint16_t take(unsigned worker, Zone zone, rte_mbuf** packets,
                                              std::uint16_t most) noexcept = 0;

@@ -73,6 +73,11 @@ Ring make_ring(const std::string& name, unsigned element, std::uint32_t size) {
     return ring;
 }
 
+void free_packets(rte_ring* ring) noexcept {
+    void* packet = nullptr;
+    while (rte_ring_sc_dequeue(ring, &packet) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
+}
+
 bool is_tagged(const std::uint8_t* frame) noexcept {
     return frame[kAddresses] == 0x81 && frame[kAddresses + 1] == 0x00;
 }
@@ -94,7 +99,7 @@ unsigned worker_of(const rte_mbuf* packet, unsigned workers) noexcept {
 struct TapKernelPath::Thread {
     // Of one worker and zone.
     struct Rings {
-        Ring to_kernel;
+        std::array<Ring, kPuntQueues> to_kernel;  // by PuntQueue
         Ring from_kernel;
     };
     struct Tap {
@@ -130,7 +135,10 @@ TapKernelPath::Thread::Thread(const TapKernelPathOptions& options) : pool{option
             const auto name = [&options, worker, zone](char direction) {
                 return fmt::format("{}_{}{}{}", options.name, worker, zone, direction);
             };
-            made.rings[zone].to_kernel = make_ring(name('t'), sizeof(void*), options.ring_size);
+            for (std::size_t queue = 0; queue < kPuntQueues; ++queue) {
+                made.rings[zone].to_kernel[queue] =
+                    make_ring(name(static_cast<char>('x' + queue)), sizeof(void*), options.ring_size);
+            }
             made.rings[zone].from_kernel = make_ring(name('f'), sizeof(void*), options.ring_size);
         }
         made.resolve = make_ring(fmt::format("{}_{}r", options.name, worker), sizeof(ResolveRequest), kResolveRing);
@@ -145,10 +153,8 @@ TapKernelPath::Thread::~Thread() {
     thread.reset();
     for (const Worker& worker : workers) {
         for (const Rings& rings : worker.rings) {
-            for (rte_ring* ring : {rings.to_kernel.get(), rings.from_kernel.get()}) {
-                void* packet = nullptr;
-                while (rte_ring_sc_dequeue(ring, &packet) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
-            }
+            for (const Ring& ring : rings.to_kernel) free_packets(ring.get());
+            free_packets(rings.from_kernel.get());
         }
     }
 }
@@ -179,18 +185,21 @@ void TapKernelPath::Thread::run(const std::atomic<bool>& stop) noexcept {
     }
 }
 
+// A burst of each queue per turn: however full the last one is, the first is never further away than that.
 unsigned TapKernelPath::Thread::deliver(std::size_t zone) noexcept {
     unsigned total = 0;
-    for (const Worker& worker : workers) {
-        std::array<void*, kBurst> packets;
-        const unsigned count =
-            rte_ring_sc_dequeue_burst(worker.rings[zone].to_kernel.get(), packets.data(), kBurst, nullptr);
-        for (unsigned i = 0; i < count; ++i) {
-            auto* packet = static_cast<rte_mbuf*>(packets[i]);
-            write_frame(*taps[zone], packet);
-            rte_pktmbuf_free(packet);
+    for (std::size_t queue = 0; queue < kPuntQueues; ++queue) {
+        for (const Worker& worker : workers) {
+            std::array<void*, kBurst> packets;
+            rte_ring* ring = worker.rings[zone].to_kernel[queue].get();
+            const unsigned count = rte_ring_sc_dequeue_burst(ring, packets.data(), kBurst, nullptr);
+            for (unsigned i = 0; i < count; ++i) {
+                auto* packet = static_cast<rte_mbuf*>(packets[i]);
+                write_frame(*taps[zone], packet);
+                rte_pktmbuf_free(packet);
+            }
+            total += count;
         }
-        total += count;
     }
     return total;
 }
@@ -273,10 +282,11 @@ TapKernelPath::TapKernelPath(const TapKernelPathOptions& options) : thread_{std:
 
 TapKernelPath::~TapKernelPath() = default;
 
-bool TapKernelPath::punt(unsigned worker, Zone zone, Permit, rte_mbuf* packet) noexcept {
+bool TapKernelPath::punt(unsigned worker, Zone zone, PuntQueue queue, Permit, rte_mbuf* packet) noexcept {
     const auto port = static_cast<std::size_t>(zone);
-    return thread_->taps[port] &&
-           rte_ring_sp_enqueue(thread_->workers[worker].rings[port].to_kernel.get(), packet) == 0;
+    if (!thread_->taps[port]) return false;
+    rte_ring* ring = thread_->workers[worker].rings[port].to_kernel[static_cast<std::size_t>(queue)].get();
+    return rte_ring_sp_enqueue(ring, packet) == 0;
 }
 
 std::uint16_t TapKernelPath::take(unsigned worker, Zone zone, rte_mbuf** packets, std::uint16_t most) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// KernelPath over TAP devices: per worker and zone one ring in each direction (single producer, single consumer), and
-// one thread that copies between rings and descriptors. Workers make no system call: the thread polls the rings.
+// KernelPath over TAP devices: per worker and zone one ring from Linux and one per PuntQueue to it (single producer,
+// single consumer), and one thread that copies between rings and descriptors. Workers make no system call: the thread
+// polls the rings.
 #pragma once
 
 #include <rte_mempool.h>
@@ -19,7 +20,7 @@ namespace heartgate::dataplane {
 struct TapKernelPathOptions {
     std::vector<TapOptions> taps;  // at most one per zone; a zone without one punts nothing
     unsigned workers = 1;
-    std::uint32_t ring_size = 1024;    // packets per worker, zone and direction; a power of two
+    std::uint32_t ring_size = 1024;    // packets per ring; a power of two
     rte_mempool* pool = nullptr;       // for frames that Linux sends; data room for the MTU
     std::string name = "kernel-path";  // prefix of ring names, unique in the process
 };
@@ -42,7 +43,8 @@ public:
     TapKernelPath(const TapKernelPath&) = delete;
     TapKernelPath& operator=(const TapKernelPath&) = delete;
 
-    [[nodiscard]] bool punt(unsigned worker, Zone zone, Permit permit, rte_mbuf* packet) noexcept override;
+    [[nodiscard]] bool punt(unsigned worker, Zone zone, PuntQueue queue, Permit permit,
+                            rte_mbuf* packet) noexcept override;
     [[nodiscard]] std::uint16_t take(unsigned worker, Zone zone, rte_mbuf** packets,
                                      std::uint16_t most) noexcept override;
     void resolve(unsigned worker, Zone zone, const IpAddress& address) noexcept override;

@@ -78,8 +78,10 @@ public:
     void set_ready(bool ready) noexcept;
     [[nodiscard]] bool ready() const noexcept { return ready_.load(std::memory_order_relaxed); }
 
-private:
+    // What a packet to the appliance itself is addressed to.
     [[nodiscard]] LocalTarget target(const Question& question) const noexcept;
+
+private:
     [[nodiscard]] contract::DropReason local_in(const Question& question, bool isolated) const noexcept;
     void decide_transit(const Question& question, Verdict& verdict) const noexcept;
 

@@ -2,6 +2,8 @@
 // What belongs to one worker and goes through its stages. Touched by that worker alone; the counters are read by all.
 #pragma once
 
+#include <rte_random.h>
+
 #include <array>
 #include <cstdint>
 
@@ -12,6 +14,7 @@
 #include "dataplane/worker/burst.h"
 #include "dataplane/worker/hold_queue.h"
 #include "dataplane/worker/icmp_limit.h"
+#include "dataplane/worker/punt_limit.h"
 #include "dataplane/worker/worker.h"
 
 namespace heartgate::dataplane {
@@ -22,7 +25,8 @@ struct TxBuffer {
 };
 
 struct WorkerContext {
-    WorkerContext(unsigned worker, const WorkerDependencies& dependencies) : number{worker}, deps{dependencies} {}
+    WorkerContext(unsigned worker, const WorkerDependencies& dependencies)
+        : number{worker}, deps{dependencies}, punt_limit{dependencies.punt_rates, rte_rand()} {}
 
     const unsigned number;
     const WorkerDependencies deps;
@@ -31,6 +35,7 @@ struct WorkerContext {
     HoldQueue hold;
     std::uint32_t hold_epoch = 0;  // of the routes, when hold was last looked through
     IcmpLimit icmp_limit;
+    PuntLimit punt_limit;
     WorkerCounters counters;
 
     [[nodiscard]] const PortQueues& port(Zone zone) const noexcept {

@@ -41,7 +41,7 @@ void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packe
     flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags);
     mark_seen(context, burst, flow);
     if (flow.record->to(flow.direction) == Zone::kLocal) [[unlikely]] {
-        punt(context, burst.ingress, permit, packet.mbuf);
+        punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
         return;
     }
     const NextHop* hop = recorded_next_hop(context, burst, packet, flow);

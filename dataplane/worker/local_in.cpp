@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets to the appliance itself: the gate's local-in table says which ones go to Linux.
-#include <cstring>
+#include <netinet/in.h>
 
 #include "dataplane/worker/stages.h"
 
@@ -36,6 +36,40 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
     return question;
 }
 
+bool is_dhcp(const PacketMeta& meta) noexcept {
+    if (meta.protocol != IPPROTO_UDP) return false;
+    const std::uint16_t port = meta.destination_port;
+    return meta.is_ipv6() ? port == 546 || port == 547 : port == 67 || port == 68;  // RFC 8415, 7.2; RFC 2131, 4.1
+}
+
+PuntKind kind_of(const WorkerContext& context, const Question& question, const PacketMeta& meta) noexcept {
+    if (!meta.is_ip() || meta.neighbour_discovery) return PuntKind::kNeighbour;
+    if (is_dhcp(meta)) return PuntKind::kDhcp;
+    const bool heartbeat =
+        meta.protocol == IPPROTO_TCP && context.deps.gate.target(question) == LocalTarget::kHeartbeat;
+    if (!heartbeat) return PuntKind::kOther;
+    return (meta.tcp_flags & tcp::kSyn) != 0 ? PuntKind::kHeartbeatSyn : PuntKind::kHeartbeat;
+}
+
+PuntQueue queue_of(PuntKind kind) noexcept {
+    switch (kind) {
+        case PuntKind::kHeartbeat:
+        case PuntKind::kHeartbeatSyn:
+            return PuntQueue::kHeartbeat;
+        case PuntKind::kNeighbour:
+        case PuntKind::kDhcp:
+            return PuntQueue::kControl;
+        default:
+            return PuntQueue::kOther;
+    }
+}
+
+PuntLimit::Group group_of(const WorkerContext& context, const Burst& burst, const PacketMeta& meta) noexcept {
+    if (burst.ingress == Zone::kWan) return PuntLimit::Group::kWan;
+    const bool known = context.deps.bindings.destination(unpack(meta.source_mac), meta.vlan) != 0;
+    return known ? PuntLimit::Group::kKnown : PuntLimit::Group::kUnknown;
+}
+
 // The same verdict by the name that says more.
 DropReason precise(DropReason reason, const Burst& burst, const PacketMeta& meta) noexcept {
     if (reason != DropReason::kLocalIn || !meta.is_ip()) return reason;
@@ -58,16 +92,22 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
             return;
         }
     }
-    const Verdict verdict = context.deps.gate.decide(question_of(context, burst, packet));
+    const Question question = question_of(context, burst, packet);
+    const Verdict verdict = context.deps.gate.decide(question);
     if (!verdict.passes()) {
         context.drop(packet.mbuf, precise(verdict.reason, burst, packet.meta));
         return;
     }
-    punt(context, burst.ingress, context.deps.gate.permit(verdict), packet.mbuf);
+    const PuntKind kind = kind_of(context, question, packet.meta);
+    if (!context.punt_limit.take(kind, group_of(context, burst, packet.meta), packet.meta.source_mac, burst.now_ms)) {
+        context.drop(packet.mbuf, DropReason::kPuntRate);
+        return;
+    }
+    punt(context, burst.ingress, queue_of(kind), context.deps.gate.permit(verdict), packet.mbuf);
 }
 
-void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noexcept {
-    if (context.deps.kernel.punt(context.number, zone, permit, mbuf)) {
+void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept {
+    if (context.deps.kernel.punt(context.number, zone, queue, permit, mbuf)) {
         context.counters.punted.add(1);
     } else {
         context.drop(mbuf, DropReason::kKernelQueueFull);

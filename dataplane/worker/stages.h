@@ -51,7 +51,7 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
 // neighbour_claim.cpp: may Linux believe this ARP or Neighbour Discovery packet?
 [[nodiscard]] contract::DropReason check_neighbour_claim(const WorkerContext& context, const Burst& burst,
                                                          const Packet& packet) noexcept;
-void punt(WorkerContext& context, Zone zone, Permit permit, rte_mbuf* mbuf) noexcept;
+void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept;
 
 // from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows where it leaves by the WAN.
 // Returns the number of packets.

@@ -17,6 +17,7 @@
 #include "dataplane/port/zone.h"
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/counters.h"
+#include "dataplane/worker/punt_limit.h"
 
 namespace heartgate::dataplane {
 
@@ -74,6 +75,7 @@ struct WorkerDependencies {
     bool translate = true;                 // source NAT for IPv4 from LAN to WAN
     MssClamp mss{};
     IdlePolicy idle{};
+    PuntRates punt_rates{};
 };
 
 class Worker {

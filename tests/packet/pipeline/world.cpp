@@ -76,8 +76,9 @@ FakeKernel::~FakeKernel() {
     }
 }
 
-bool FakeKernel::punt(unsigned /*worker*/, Zone zone, Permit /*permit*/, rte_mbuf* packet) noexcept {
+bool FakeKernel::punt(unsigned /*worker*/, Zone zone, PuntQueue queue, Permit /*permit*/, rte_mbuf* packet) noexcept {
     if (full) return false;
+    last_queue = queue;
     punted.emplace_back(zone, packet);
     return true;
 }
@@ -188,7 +189,8 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
                               .ports = {queues(Zone::kLan, "gateway-lan", options.lan_vlan, true),
                                         queues(Zone::kWan, "gateway-wan", 0, options.wan_exists)},
                               .pool = packet_pool(),
-                              .mss = options.mss});
+                              .mss = options.mss,
+                              .punt_rates = options.punt_rates});
 }
 
 World::~World() {

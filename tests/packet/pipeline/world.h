@@ -35,12 +35,13 @@ namespace heartgate::dataplane::test {
 class FakeKernel final : public KernelPath {
 public:
     ~FakeKernel() override;
-    bool punt(unsigned worker, Zone zone, Permit permit, rte_mbuf* packet) noexcept override;
+    bool punt(unsigned worker, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* packet) noexcept override;
     std::uint16_t take(unsigned worker, Zone zone, rte_mbuf** packets, std::uint16_t most) noexcept override;
     void resolve(unsigned worker, Zone zone, const IpAddress& address) noexcept override;
 
     bool full = false;
     std::vector<std::pair<Zone, rte_mbuf*>> punted;
+    PuntQueue last_queue = PuntQueue::kOther;
     std::array<std::deque<rte_mbuf*>, kPorts> sends;
     std::vector<IpAddress> asked;
 };
@@ -51,6 +52,7 @@ struct WorldOptions {
     NatPortRange nat_ports{};
     bool wan_exists = true;
     MssClamp mss{};
+    PuntRates punt_rates{};
 };
 
 class World {

@@ -25,7 +25,10 @@ struct Path {
 
     explicit Path(const TapKernelPathOptions& options = path_options()) : path{options} {}
 
-    void punt(const Frame& frame, Zone zone = Zone::kLan) {
+    void punt(const Frame& frame, Zone zone = Zone::kLan, PuntQueue queue = PuntQueue::kOther) {
+        REQUIRE(offer(frame, zone, queue));
+    }
+    bool offer(const Frame& frame, Zone zone, PuntQueue queue) {
         rte_mbuf* packet = rte_pktmbuf_alloc(packet_pool());
         REQUIRE(packet != nullptr);
         std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
@@ -34,7 +37,9 @@ struct Path {
         question.from = zone;
         question.to = Zone::kLocal;
         question.ether_type = ethernet::kArp;
-        REQUIRE(path.punt(0, zone, gate.permit(gate.decide(question)), packet));
+        const bool taken = path.punt(0, zone, queue, gate.permit(gate.decide(question)), packet);
+        if (!taken) rte_pktmbuf_free(packet);
+        return taken;
     }
     // The next frame from Linux that `wanted` accepts; others (MLD, router solicitations) are thrown away.
     template <class Wanted>
@@ -221,6 +226,17 @@ TEST_CASE("interfaces outlive the dataplane and are taken up again") {
     path.punt(arp_request("192.168.77.11", "192.168.77.200"));
     (void)path.take([](const Frame& frame) { return is_arp(frame, 2); });
     run("ip addr del 192.168.77.200/24 dev hg-lan && ip route del 10.77.0.0/16");
+}
+
+TEST_CASE("a full queue to Linux leaves heartbeats and ARP theirs") {
+    if (!enter_namespace()) return;
+    Path path;
+    const Frame frame = arp_request("203.0.113.9", "203.0.113.77");
+    bool full = false;
+    for (int i = 0; i < 1'000'000 && !full; ++i) full = !path.offer(frame, Zone::kLan, PuntQueue::kOther);
+    CHECK(full);
+    CHECK(path.offer(frame, Zone::kLan, PuntQueue::kHeartbeat));
+    CHECK(path.offer(frame, Zone::kLan, PuntQueue::kControl));
 }
 
 TEST_CASE("what a worker did not take is freed at the end") {

@@ -51,6 +51,7 @@ nat: {enabled: false, first_port: 2000, last_port: 3000}
 flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, timeouts: {udp: 3m, tcp_established: 2h, icmp: 5}}
 endpoints: {capacity: 100}
 wan_ping: true
+punt_rates: {dhcp: {total: 0}, heartbeat_syn: {per_sender: 9}}
 control_socket: /tmp/x.sock
 standalone_policy: /tmp/policy.txt
 )",
@@ -78,6 +79,9 @@ standalone_policy: /tmp/policy.txt
     CHECK(config.neighbours[0].zone == Zone::kWan);
     CHECK(config.heartbeat_addresses.empty());
     CHECK(config.heartbeat_port == 9000);
+    CHECK(config.punt_rates[PuntKind::kDhcp].total == 0);
+    CHECK(config.punt_rates[PuntKind::kDhcp].per_sender == 20);
+    CHECK(config.punt_rates[PuntKind::kHeartbeatSyn].per_sender == 9);
     CHECK(config.administration.size() == 1);
     CHECK_FALSE(config.translate);
     CHECK(config.nat_ports.first == 2000);

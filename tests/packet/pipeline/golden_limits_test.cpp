@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one machine sends too much of costs that machine, not the others.
+#include <catch2/catch.hpp>
+
+#include "script.h"
+
+namespace {
+
+using heartgate::dataplane::test::WorldOptions;
+
+// per second: neighbour, DHCP, heartbeat SYN, heartbeat, other
+const WorldOptions kSlow{.punt_rates = {.rates = {{{2, 4}, {1, 4}, {1, 4}, {2, 4}, {2, 4}}}}};
+
+}  // namespace
+
+GOLDEN_WITH(kSlow, "a machine that floods with ARP does not take the others' share", R"(
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        punt lan arp
+    lan pc 10.0.0.10 > 10.0.0.2 arp
+        punt lan arp
+    lan pc 10.0.0.10 > 10.0.0.3 arp + pc 10.0.0.10 > 10.0.0.4 arp + pc 10.0.0.10 > 10.0.0.5 arp
+        drop punt-rate
+        drop punt-rate
+        drop punt-rate
+    lan other 10.0.0.11 > 10.0.0.1 arp
+        punt lan arp
+    lan pc 10.0.0.10:5000 > 192.0.2.1:8347 tcp syn
+        punt lan 10.0.0.10:5000 > 192.0.2.1:8347 tcp syn ttl 64
+    wait 499
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        drop punt-rate
+    wait 1
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        punt lan arp
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        drop punt-rate
+)");
+
+GOLDEN_WITH(kSlow, "made-up MAC addresses exhaust the share of unknown machines alone", R"(
+    lan guest 10.0.0.66 > 10.0.0.1 arp + guest 10.0.0.66 > 10.0.0.1 arp
+        punt lan arp
+        punt lan arp
+    lan intruder 10.0.0.99 > 10.0.0.1 arp + intruder 10.0.0.99 > 10.0.0.1 arp
+        punt lan arp
+        punt lan arp
+    lan router 10.0.0.98 > 10.0.0.1 arp
+        drop punt-rate
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        punt lan arp
+    wan router 198.51.100.254 > 198.51.100.1 arp
+        punt wan arp
+)");
+
+GOLDEN_WITH(kSlow, "new connections to the heartbeat address are limited, running ones go on", R"(
+    lan pc 10.0.0.10:5000 > 192.0.2.1:8347 tcp syn
+        punt lan 10.0.0.10:5000 > 192.0.2.1:8347 tcp syn ttl 64
+    lan pc 10.0.0.10:5001 > 192.0.2.1:8347 tcp syn
+        drop punt-rate
+    lan pc 10.0.0.10:5000 > 192.0.2.1:8347 tcp ack
+        punt lan 10.0.0.10:5000 > 192.0.2.1:8347 tcp ack ttl 64
+    lan other 10.0.0.11:5000 > 192.0.2.1:8347 tcp syn
+        punt lan 10.0.0.11:5000 > 192.0.2.1:8347 tcp syn ttl 64
+)");
+
+GOLDEN_WITH(kSlow, "DHCP and DNS have limits of their own", R"(
+    lan to everybody guest 0.0.0.0:68 > 255.255.255.255:67 udp
+        punt lan 0.0.0.0:68 > 255.255.255.255:67 udp ttl 64
+    lan to everybody guest 0.0.0.0:68 > 255.255.255.255:67 udp
+        drop punt-rate
+    lan pc 10.0.0.10:5000 > 10.0.0.1:53 udp
+        punt lan 10.0.0.10:5000 > 10.0.0.1:53 udp ttl 64
+    lan pc 10.0.0.10:5001 > 10.0.0.1:53 udp
+        punt lan 10.0.0.10:5001 > 10.0.0.1:53 udp ttl 64
+    lan pc 10.0.0.10:7 > 10.0.0.1 echo
+        drop punt-rate
+    lan pc 10.0.0.10 > 10.0.0.1 arp
+        punt lan arp
+)");
