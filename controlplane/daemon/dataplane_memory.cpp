@@ -17,7 +17,7 @@ namespace {
 
 class PrimaryMemory : public MessageRings {
 public:
-    PrimaryMemory(rte_ring* health, rte_ring* sync, const contract::SharedState* shared)
+    PrimaryMemory(rte_ring* health, rte_ring* sync, contract::SharedState* shared)
         : health_{health}, sync_{sync}, shared_{shared} {}
 
     bool put_health(const contract::HealthMessage& message) override { return put(health_, message); }
@@ -35,14 +35,16 @@ public:
     }
 
 private:
-    static bool put(rte_ring* ring, const contract::HealthMessage& message) {
+    bool put(rte_ring* ring, const contract::HealthMessage& message) {
         contract::HealthMessage copy = message;
-        return rte_ring_sp_enqueue_elem(ring, &copy, sizeof(copy)) == 0;
+        if (rte_ring_sp_enqueue_elem(ring, &copy, sizeof(copy)) != 0) return false;
+        shared_->doorbells[0].ring();
+        return true;
     }
 
     rte_ring* health_;
     rte_ring* sync_;
-    const contract::SharedState* shared_;
+    contract::SharedState* shared_;
 };
 
 int initialise(const std::string& file_prefix) {
@@ -84,7 +86,7 @@ Expected<std::unique_ptr<MessageRings>> attach_to_primary(const std::string& fil
                                  "heartgate-dataplane, and of the same version?",
                                  file_prefix));
     }
-    const auto* shared = static_cast<const contract::SharedState*>(zone->addr);
+    auto* shared = static_cast<contract::SharedState*>(zone->addr);
     if (shared->contract_version != contract::kContractVersion) {
         return error(ErrorKind::kUnavailable,
                      fmt::format("the dataplane speaks contract version {}, this program {}: install the same version "

@@ -47,6 +47,11 @@ void HealthConsumer::poll() noexcept {
     publish_state();
 }
 
+bool HealthConsumer::busy() const noexcept {
+    return sweeping_ || synced_waits_ || !waiting_.empty() || rte_ring_empty(memory_.health()) == 0 ||
+           rte_ring_empty(memory_.sync()) == 0;
+}
+
 void HealthConsumer::start_without_producer() noexcept { gate_.set_ready(true); }
 
 // What the earlier one has said stays in force until this one says otherwise, or ends its sync.

@@ -30,6 +30,8 @@ public:
 
     // Worker 0, each loop, before it loads the generation.
     void poll() noexcept override;
+    // Messages wait, or are not acknowledged yet.
+    [[nodiscard]] bool busy() const noexcept override;
 
     // Control thread. Messages of this incarnation count from now on, others are skipped.
     void expect(std::uint32_t incarnation) noexcept { expected_.store(incarnation, std::memory_order_release); }

@@ -91,9 +91,11 @@ WorkersConfig read_workers(const YamlNode& node) {
         if (config.cores.empty() || config.cores.size() > 64) cores.fail("1 to 64 CPU numbers such as [1, 2]");
     }
     const YamlNode idle = node.child("idle");
-    idle.expect_keys({"empty_polls", "sleep_us"});
+    idle.expect_keys({"empty_polls", "sleep_us", "longest_sleep_us"});
     config.idle.empty_polls = idle.child("empty_polls").number_or(config.idle.empty_polls, 0, 1'000'000);
     config.idle.sleep_us = idle.child("sleep_us").number_or(config.idle.sleep_us, 1, 1000);
+    const std::uint32_t longest = std::max(config.idle.sleep_us, config.idle.longest_sleep_us);
+    config.idle.longest_sleep_us = idle.child("longest_sleep_us").number_or(longest, config.idle.sleep_us, 1000);
     const YamlNode priority = node.child("realtime_priority");
     config.realtime_priority = priority.number_or(config.realtime_priority, 0, 99);
     if (config.realtime_priority > 0 && config.idle.empty_polls == 0) {

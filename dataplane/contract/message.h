@@ -14,7 +14,7 @@
 namespace heartgate::contract {
 
 // Grows whenever anything in this folder changes its layout or meaning.
-inline constexpr std::uint32_t kContractVersion = 2;
+inline constexpr std::uint32_t kContractVersion = 3;
 
 enum class MessageType : std::uint8_t {
     kEndpointState = 1,  // `endpoint` has `state`; ignored if either ring has brought it a later state or removal

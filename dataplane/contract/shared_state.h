@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memzone through which heartgated watches the dataplane, and the names of everything both processes look up.
-// Written by the dataplane alone; heartgated maps it and reads.
+// Written by the dataplane alone, but for
+// the doorbell; heartgated maps it and reads.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
+
+#include "dataplane/contract/doorbell.h"
 
 namespace heartgate::contract {
 
@@ -46,6 +49,9 @@ struct alignas(64) SharedState {
     // Writer: health consumer. Readers: heartgated.
     alignas(64) std::array<std::atomic<std::uint64_t>, kLatencyBuckets> latency{};
     std::atomic<std::uint64_t> latency_maximum_us{0};
+
+    // By worker. heartgated rings the first one's, who reads the rings.
+    std::array<Doorbell, kDoorbells> doorbells{};
 };
 
 }  // namespace heartgate::contract

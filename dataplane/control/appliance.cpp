@@ -130,7 +130,10 @@ void Appliance::add_workers() {
         dependencies.ports[port].mac = ports_[port].mac;
     }
     workers_ = std::make_unique<Workers>(config_.workers);
-    for (std::size_t number = 0; number < config_.workers.cores.size(); ++number) workers_->add(dependencies);
+    for (std::size_t number = 0; number < config_.workers.cores.size(); ++number) {
+        dependencies.doorbell = &tables_->memory.state().doorbells[number];
+        workers_->add(dependencies);
+    }
 }
 
 void Appliance::load_standalone_policy() {

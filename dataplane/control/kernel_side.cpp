@@ -66,6 +66,7 @@ KernelSide::KernelSide(const Config& config, const std::array<Port, kPorts>& por
     options.taps = tap_options(config, ports);
     options.workers = tables.workers;
     options.pool = pool;
+    options.doorbells = tables.memory.state().doorbells.data();
     taps_ = std::make_unique<TapKernelPath>(options);
     follow(config, tables);
 }

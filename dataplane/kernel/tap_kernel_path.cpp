@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread between rings and TAP descriptors. A worker that had to wake it would make a system call, so it looks
-// at the rings by itself: at once while there is work, then every 50 us, every 400 us when it has been quiet. Frames
+// at the rings by itself: at once while there is work, then every 50 us, every 400 us when it has been quiet, every
+// millisecond when it has been so for long. Frames
 // from Linux wake it by ppoll.
 #include "dataplane/kernel/tap_kernel_path.h"
 
@@ -37,6 +38,8 @@ constexpr auto kBusyFor = std::chrono::milliseconds{20};
 constexpr timespec kNoWait{.tv_sec = 0, .tv_nsec = 0};
 constexpr timespec kBusyWait{.tv_sec = 0, .tv_nsec = 50'000};
 constexpr timespec kQuietWait{.tv_sec = 0, .tv_nsec = 400'000};
+constexpr auto kQuietFor = std::chrono::seconds{1};
+constexpr timespec kIdleWait{.tv_sec = 0, .tv_nsec = 1'000'000};
 constexpr std::uint32_t kResolveRing = 256;
 
 struct FreeRing {
@@ -112,6 +115,7 @@ struct TapKernelPath::Thread {
     };
 
     rte_mempool* pool;
+    contract::Doorbell* doorbells;
     std::vector<Worker> workers;
     std::array<std::optional<Tap>, kPorts> taps;
     NeighbourResolver resolver;
@@ -128,7 +132,7 @@ struct TapKernelPath::Thread {
     unsigned resolve() noexcept;
 };
 
-TapKernelPath::Thread::Thread(const TapKernelPathOptions& options) : pool{options.pool} {
+TapKernelPath::Thread::Thread(const TapKernelPathOptions& options) : pool{options.pool}, doorbells{options.doorbells} {
     for (unsigned worker = 0; worker < options.workers; ++worker) {
         Worker& made = workers.emplace_back();
         for (std::size_t zone = 0; zone < kPorts; ++zone) {
@@ -170,7 +174,10 @@ void TapKernelPath::Thread::run(const std::atomic<bool>& stop) noexcept {
     while (!stop.load(std::memory_order_relaxed)) {
         const Clock::time_point now = Clock::now();
         if (work > 0) busy_until = now + kBusyFor;
-        const timespec* wait = work > 0 ? &kNoWait : now < busy_until ? &kBusyWait : &kQuietWait;
+        const timespec* wait = work > 0                       ? &kNoWait
+                               : now < busy_until             ? &kBusyWait
+                               : now < busy_until + kQuietFor ? &kQuietWait
+                                                              : &kIdleWait;
         if (ppoll(descriptors.data(), descriptors.size(), wait, nullptr) <= 0) {
             for (pollfd& descriptor : descriptors) descriptor.revents = 0;
         }
@@ -254,12 +261,14 @@ unsigned TapKernelPath::Thread::collect(std::size_t zone) noexcept {
         }
         packet->data_len = static_cast<std::uint16_t>(static_cast<std::size_t>(size) + room_for_tag);
         packet->pkt_len = packet->data_len;
-        const Worker& worker = workers[worker_of(packet, static_cast<unsigned>(workers.size()))];
+        const unsigned number = worker_of(packet, static_cast<unsigned>(workers.size()));
+        const Worker& worker = workers[number];
         if (rte_ring_sp_enqueue(worker.rings[zone].from_kernel.get(), packet) != 0) {
             rte_pktmbuf_free(packet);
             from_kernel_full.add();
         } else {
             from_kernel.add();
+            if (doorbells != nullptr) doorbells[number].ring();
         }
     }
     return kBurst;

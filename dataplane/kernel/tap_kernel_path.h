@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/contract/doorbell.h"
 #include "dataplane/kernel/kernel_path.h"
 #include "dataplane/kernel/tap_device.h"
 
@@ -20,9 +21,10 @@ namespace heartgate::dataplane {
 struct TapKernelPathOptions {
     std::vector<TapOptions> taps;  // at most one per zone; a zone without one punts nothing
     unsigned workers = 1;
-    std::uint32_t ring_size = 1024;    // packets per ring; a power of two
-    rte_mempool* pool = nullptr;       // for frames that Linux sends; data room for the MTU
-    std::string name = "kernel-path";  // prefix of ring names, unique in the process
+    std::uint32_t ring_size = 1024;           // packets per ring; a power of two
+    contract::Doorbell* doorbells = nullptr;  // of the workers, rung when Linux sends; may be null
+    rte_mempool* pool = nullptr;              // for frames that Linux sends; data room for the MTU
+    std::string name = "kernel-path";         // prefix of ring names, unique in the process
 };
 
 // What the thread has counted; any thread may read.

@@ -36,6 +36,7 @@ struct WorkerContext {
     std::uint32_t hold_epoch = 0;  // of the routes, when hold was last looked through
     IcmpLimit icmp_limit;
     PuntLimit punt_limit;
+    contract::Doorbell own_doorbell;  // where none is given
     WorkerCounters counters;
 
     [[nodiscard]] const PortQueues& port(Zone zone) const noexcept {

@@ -3,7 +3,6 @@
 #include "dataplane/worker/worker.h"
 
 #include <rte_cycles.h>
-#include <time.h>
 
 #include <algorithm>
 
@@ -18,9 +17,10 @@ namespace {
 // Flows that may be looked at for their age per loop: bounded, and more than a worker can make meanwhile.
 constexpr unsigned kExpirePerLoop = 2 * kBurst;
 
-void sleep_for(std::uint32_t microseconds) noexcept {
-    const timespec length{.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
-    nanosleep(&length, nullptr);  // a signal may end it early: all the better
+std::uint32_t sleep_us(const IdlePolicy& idle, std::uint64_t idle_ns) noexcept {
+    constexpr unsigned kShift = 5 + 10;  // a 32nd, in units of 1,024 ns
+    const std::uint64_t wanted = std::max(idle_ns >> kShift, std::uint64_t{idle.sleep_us});
+    return static_cast<std::uint32_t>(std::min(wanted, std::uint64_t{idle.longest_sleep_us}));
 }
 
 }  // namespace
@@ -80,18 +80,26 @@ void Worker::run(const std::atomic<bool>& stop) noexcept {
     WorkerContext& context = *context_;
     const IdlePolicy& idle = context.deps.idle;
     Quiescence& quiescence = context.deps.quiescence;
+    contract::Doorbell& doorbell = context.deps.doorbell != nullptr ? *context.deps.doorbell : context.own_doorbell;
     quiescence.online(context.number);
     std::uint32_t empty = 0;
+    std::uint64_t last_work_ns = monotonic_ns();
     std::uint64_t before = rte_rdtsc();
     while (!stop.load(std::memory_order_acquire)) {
-        const unsigned work = iterate(monotonic_ms());
+        const std::uint32_t heard = doorbell.heard();  // before looking: what comes from now on ends the sleep
+        const std::uint64_t now_ns = monotonic_ns();
+        const unsigned work = iterate(static_cast<std::uint32_t>(now_ns / 1'000'000U));
         if (work > 0) {
             empty = 0;
+            last_work_ns = now_ns;
+        } else if (context.deps.health != nullptr && context.deps.health->busy()) {
+            empty = 0;
         } else if (idle.empty_polls > 0 && ++empty >= idle.empty_polls) {
-            empty = idle.empty_polls;  // the next empty loop sleeps again
             quiescence.offline(context.number);
-            sleep_for(idle.sleep_us);
+            const bool rang = doorbell.wait(heard, sleep_us(idle, now_ns - last_work_ns));
             quiescence.online(context.number);
+            // An isolation is acknowledged a loop after it came; without a ring the next empty loop sleeps again.
+            empty = rang ? 0 : idle.empty_polls;
         }
         const std::uint64_t now = rte_rdtsc();
         if (work > 0) context.counters.busy_cycles.add(now - before);

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "dataplane/concurrent/quiescence.h"
+#include "dataplane/contract/doorbell.h"
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/gate.h"
@@ -35,6 +36,8 @@ public:
     LoopHook& operator=(const LoopHook&) = delete;
     virtual ~LoopHook() = default;
     virtual void poll() noexcept = 0;  // bounded work
+    // Whether poll() has more to do soon: no reason to sleep.
+    [[nodiscard]] virtual bool busy() const noexcept { return false; }
 };
 
 // This worker's queues of one port. Constant while the worker runs.
@@ -48,10 +51,13 @@ struct PortQueues {
     MacAddress mac{};        // the appliance's on this port
 };
 
-// When a worker that finds nothing to do sleeps. It is offline for grace periods meanwhile.
+// When a worker that finds nothing to do sleeps, and how long: a 32nd of the time since its last packet, so that a
+// packet after a pause comes later by no more than that. It is offline for grace periods meanwhile, and its doorbell
+// wakes it.
 struct IdlePolicy {
-    std::uint32_t empty_polls = 200;  // loops in a row without a packet before a sleep; 0: never sleeps
-    std::uint32_t sleep_us = 20;
+    std::uint32_t empty_polls = 200;        // loops in a row without a packet before a sleep; 0: never sleeps
+    std::uint32_t sleep_us = 20;            // at least
+    std::uint32_t longest_sleep_us = 1000;  // at most
 };
 
 // The largest segment that a TCP SYN may announce, in bytes; 0: as it is.
@@ -76,6 +82,7 @@ struct WorkerDependencies {
     MssClamp mss{};
     IdlePolicy idle{};
     PuntRates punt_rates{};
+    contract::Doorbell* doorbell = nullptr;  // nobody else rings if it is null
 };
 
 class Worker {

@@ -287,3 +287,51 @@ TEST_CASE("the worker's loop runs the health hook before it reads the generation
     stop = true;
     thread.join();
 }
+
+TEST_CASE("a sleeping worker wakes when its doorbell rings, also if it rings just before the sleep") {
+    struct Count final : LoopHook {
+        void poll() noexcept override { ++polls; }
+        std::atomic<std::uint64_t> polls{0};
+    };
+    const auto eventually = [](auto&& done) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        return done();
+    };
+    Ready world;
+    Count hook;
+    heartgate::contract::Doorbell doorbell;
+    constexpr std::uint32_t kForEver = 3'600'000'000;
+    Worker worker{0,
+                  {.flows = *world.flows,
+                   .endpoints = *world.endpoints,
+                   .activity = *world.activity,
+                   .bindings = *world.bindings,
+                   .gate = *world.gate,
+                   .routes = *world.routes,
+                   .quiescence = *world.quiescence,
+                   .kernel = world.kernel,
+                   .ports = {},
+                   .pool = packet_pool(),
+                   .health = &hook,
+                   .idle = {.empty_polls = 3, .sleep_us = kForEver, .longest_sleep_us = kForEver},
+                   .doorbell = &doorbell}};
+    std::atomic<bool> stop{false};
+    std::thread thread{[&] { worker.run(stop); }};
+    for (int i = 0; i < 10'000; ++i) {
+        const std::uint64_t before = hook.polls;
+        doorbell.ring();
+        REQUIRE(eventually([&] { return hook.polls > before; }));
+    }
+    // It sleeps, and is no obstacle for who waits for all workers.
+    std::uint64_t polls = 0;
+    REQUIRE(eventually([&] {
+        const std::uint64_t before = std::exchange(polls, hook.polls.load());
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        return before == polls;
+    }));
+    world.quiescence->synchronize();
+    stop = true;
+    doorbell.ring();
+    thread.join();
+}

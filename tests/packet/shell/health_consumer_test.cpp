@@ -112,15 +112,19 @@ TEST_CASE_METHOD(Fixture, "applied is published only after every online worker h
     quiescence.online(1);
     HealthMessage message = state(5, kIsolated);
     message.received_ns = monotonic_ns();
+    CHECK_FALSE(consumer.busy());
     health(message);
+    CHECK(consumer.busy());
     consumer.poll();
     CHECK(state_of(5) == kIsolated);
     CHECK(applied() == 0);
+    CHECK(consumer.busy());  // worker 0 must not sleep before it has acknowledged
     quiescence.quiescent(0);
     consumer.poll();
     CHECK(applied() == 0);
     quiescence.quiescent(1);
     consumer.poll();
+    CHECK_FALSE(consumer.busy());
     CHECK(applied() == message.sequence);
     CHECK(memory.state().applied_ns.load() >= message.received_ns);
     std::uint64_t measured = 0;

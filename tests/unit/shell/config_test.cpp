@@ -36,7 +36,7 @@ TEST_CASE("two ports are a whole configuration") {
 TEST_CASE("every key arrives") {
     const Config config = parse_config(R"(
 dpdk: {file_prefix: hg-2, memory_mb: 512, hugepages: false, main_core: 3, mbufs: 4096}
-workers: {cores: [4, 5], idle: {empty_polls: 10, sleep_us: 30}, realtime_priority: 2}
+workers: {cores: [4, 5], idle: {empty_polls: 10, sleep_us: 30, longest_sleep_us: 300}, realtime_priority: 2}
 ports:
   lan: {device: "net_tap0,iface=lan-port", netns: switch, mtu: 1400, vlan: 7, descriptors: 512,
         mac: "02:00:00:00:00:09", addresses: [10.20.0.1/24, "fd00::1/64"]}
@@ -64,6 +64,7 @@ standalone_policy: /tmp/policy.txt
     CHECK(config.workers.cores == std::vector<std::uint16_t>{4, 5});
     CHECK(config.workers.idle.empty_polls == 10);
     CHECK(config.workers.idle.sleep_us == 30);
+    CHECK(config.workers.idle.longest_sleep_us == 300);
     CHECK(config.workers.realtime_priority == 2);
     CHECK(config.ports[0].netns == "switch");
     CHECK(config.ports[0].mtu == 1400);
