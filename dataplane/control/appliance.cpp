@@ -148,12 +148,15 @@ void Appliance::load_standalone_policy() {
 
 // systemd restarts us if the control loop hangs or a worker does (WatchdogSec); without systemd both calls do nothing.
 void Appliance::watch() {
-    const std::vector<std::size_t> stuck = workers_->stuck();
-    if (stuck.empty()) sd_notify(0, "WATCHDOG=1");
-    for (const std::size_t worker : stuck) {
-        spdlog::error("worker {} on CPU {} has not gone round for {} s; is the CPU taken by something else?", worker,
-                      workers_->core(worker), kWatchEvery.count());
+    workers_->look();
+    bool stalled = false;
+    const std::uint64_t now_ms = monotonic_ns() / 1'000'000U;
+    for (std::size_t worker = 0; worker < workers_->size(); ++worker) {
+        alarms_.stalled(worker, workers_->core(worker), workers_->silent_s(worker));
+        stalled = stalled || workers_->silent_s(worker) > 0;
+        for (Alarm alarm; workers_->take_alarm(worker, alarm);) alarms_.add(alarm, now_ms);
     }
+    if (!stalled) sd_notify(0, "WATCHDOG=1");
 }
 
 void Appliance::run() {

@@ -10,6 +10,7 @@
 #include "dataplane/channel/control_requests.h"
 #include "dataplane/channel/control_server.h"
 #include "dataplane/config/config.h"
+#include "dataplane/control/alarms.h"
 #include "dataplane/control/kernel_side.h"
 #include "dataplane/control/tables.h"
 #include "dataplane/control/workers.h"
@@ -41,6 +42,7 @@ private:
     std::size_t open_ = 0;  // ports
     std::unique_ptr<KernelSide> kernel_;
     std::unique_ptr<Workers> workers_;
+    Alarms alarms_;
     boost::asio::io_context loop_;
     std::unique_ptr<ControlRequests> requests_;
     std::unique_ptr<ControlServer> server_;

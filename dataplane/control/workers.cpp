@@ -47,14 +47,12 @@ void Workers::stop() noexcept {
     launched_ = false;
 }
 
-std::vector<std::size_t> Workers::stuck() {
-    std::vector<std::size_t> result;
-    for (std::size_t number = 0; number < threads_.size(); ++number) {
-        const std::uint64_t loops = threads_[number]->worker.counters().loops.load();
-        if (loops == threads_[number]->loops) result.push_back(number);
-        threads_[number]->loops = loops;
+void Workers::look() {
+    for (const auto& thread : threads_) {
+        const std::uint64_t loops = thread->worker.counters().loops.load();
+        thread->silent = loops == thread->loops ? thread->silent + 1 : 0;
+        thread->loops = loops;
     }
-    return result;
 }
 
 int Workers::run(void* argument) noexcept {

@@ -32,8 +32,13 @@ public:
     }
     [[nodiscard]] std::uint16_t core(std::size_t worker) const noexcept { return config_.cores[worker]; }
 
-    // Control thread, once a second: the workers that have not gone round since the last call.
-    [[nodiscard]] std::vector<std::size_t> stuck();
+    // Control thread, once a second: counts how often in a row a worker has not gone round since the last call.
+    void look();
+    // As of the last look(); 0: it goes round. A sleeping worker does, every millisecond.
+    [[nodiscard]] std::uint32_t silent_s(std::size_t worker) const noexcept { return threads_[worker]->silent; }
+    [[nodiscard]] bool take_alarm(std::size_t worker, Alarm& alarm) noexcept {
+        return threads_[worker]->worker.take_alarm(alarm);
+    }
 
 private:
     struct Thread {
@@ -41,7 +46,8 @@ private:
         Worker worker;
         const std::atomic<bool>* stop = nullptr;
         int realtime_priority = 0;
-        std::uint64_t loops = 0;  // as of the last look
+        std::uint64_t loops = 0;   // as of the last look
+        std::uint32_t silent = 0;  // looks in a row without a loop between them
     };
     static int run(void* thread) noexcept;
 

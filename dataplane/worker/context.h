@@ -11,6 +11,7 @@
 #include "dataplane/endpoint/binding_table.h"
 #include "dataplane/kernel/kernel_path.h"
 #include "dataplane/packet/parse.h"
+#include "dataplane/worker/alarm.h"
 #include "dataplane/worker/burst.h"
 #include "dataplane/worker/hold_queue.h"
 #include "dataplane/worker/icmp_limit.h"
@@ -36,6 +37,7 @@ struct WorkerContext {
     std::uint32_t hold_epoch = 0;  // of the routes, when hold was last looked through
     IcmpLimit icmp_limit;
     PuntLimit punt_limit;
+    AlarmQueue alarms;
     contract::Doorbell own_doorbell;  // where none is given
     WorkerCounters counters;
 

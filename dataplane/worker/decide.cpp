@@ -58,7 +58,14 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     if (burst.ingress == Zone::kLan) {
         const BindingTable::Source source =
             context.deps.bindings.source(unpack(packet.meta.source_mac), question.source, packet.meta.vlan);
-        if (source.reason != DropReason::kNone) return source.reason;
+        if (source.reason != DropReason::kNone) {
+            context.alarms.put({.reason = source.reason,
+                                .zone = burst.ingress,
+                                .mac = packet.meta.source_mac,
+                                .address = question.source},
+                               burst.now_ms);
+            return source.reason;
+        }
         question.source_endpoint = source.endpoint;
         context.deps.activity.seen(source.endpoint, burst.now_ms);
     }

@@ -62,6 +62,11 @@ void forward(WorkerContext& context, Burst& burst) noexcept {
     for (unsigned i = 0; i < burst.count; ++i) {
         const Packet packet{.mbuf = burst.packets[i], .meta = burst.meta[i]};
         if (packet.meta.reason != DropReason::kNone) [[unlikely]] {
+            if (packet.meta.reason == DropReason::kOwnMac) {
+                context.alarms.put(
+                    {.reason = DropReason::kOwnMac, .zone = burst.ingress, .mac = packet.meta.source_mac},
+                    burst.now_ms);
+            }
             context.drop(packet.mbuf, packet.meta.reason);
         } else if (burst.flows[i].record != nullptr) [[likely]] {
             forward_hit(context, burst, packet, burst.flows[i]);

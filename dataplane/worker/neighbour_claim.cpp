@@ -49,14 +49,19 @@ struct Check {
                pack(context.deps.routes.next_hop(route.next_hop).destination) != meta.source_mac;
     }
 
-    [[nodiscard]] DropReason on_lan(const NeighbourClaim& claim) const noexcept {
+    [[nodiscard]] DropReason reason(const NeighbourClaim& claim, IpAddress& about) const noexcept {
+        for (unsigned i = 0; i < claim.count; ++i) {
+            about = claim.addresses[i];
+            if (is_own(about)) return DropReason::kOwnAddress;
+        }
+        if (burst.ingress != Zone::kLan) return DropReason::kNone;
         if (claim.from_router) return DropReason::kRogueRouter;
         if (claim.link_address != 0 && claim.link_address != meta.source_mac) return DropReason::kSpoofedNeighbour;
         if (!meta.is_ip() && claim.link_address == 0) return DropReason::kSpoofedNeighbour;  // ARP always says it
         for (unsigned i = 0; i < claim.count; ++i) {
-            const IpAddress& address = claim.addresses[i];
-            if (!on_lan(address)) return DropReason::kBadSource;
-            if (is_taken(address) || poisons(address)) return DropReason::kSpoofedNeighbour;
+            about = claim.addresses[i];
+            if (!on_lan(about)) return DropReason::kBadSource;
+            if (is_taken(about) || poisons(about)) return DropReason::kSpoofedNeighbour;
         }
         return DropReason::kNone;
     }
@@ -64,14 +69,17 @@ struct Check {
 
 }  // namespace
 
-DropReason check_neighbour_claim(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+DropReason check_neighbour_claim(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const NeighbourClaim claim = read_neighbour_claim({packet.frame(), packet.mbuf->data_len}, packet.meta);
     if (claim.reason != DropReason::kNone) return claim.reason;
     const Check check{.context = context, .burst = burst, .meta = packet.meta};
-    for (unsigned i = 0; i < claim.count; ++i) {
-        if (check.is_own(claim.addresses[i])) return DropReason::kOwnAddress;
+    IpAddress about;
+    const DropReason reason = check.reason(claim, about);
+    if (reason != DropReason::kNone && reason != DropReason::kBadSource) {
+        context.alarms.put({.reason = reason, .zone = burst.ingress, .mac = packet.meta.source_mac, .address = about},
+                           burst.now_ms);
     }
-    return burst.ingress == Zone::kLan ? check.on_lan(claim) : DropReason::kNone;
+    return reason;
 }
 
 }  // namespace heartgate::dataplane

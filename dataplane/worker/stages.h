@@ -49,7 +49,8 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
 // local_in.cpp: a packet to the appliance itself.
 void deliver_local(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 // neighbour_claim.cpp: may Linux believe this ARP or Neighbour Discovery packet?
-[[nodiscard]] contract::DropReason check_neighbour_claim(const WorkerContext& context, const Burst& burst,
+// Raises an alarm where it lies.
+[[nodiscard]] contract::DropReason check_neighbour_claim(WorkerContext& context, const Burst& burst,
                                                          const Packet& packet) noexcept;
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept;
 

@@ -50,6 +50,8 @@ Worker::~Worker() { drop_held(); }
 
 const WorkerCounters& Worker::counters() const noexcept { return context_->counters; }
 
+bool Worker::take_alarm(Alarm& alarm) noexcept { return context_->alarms.take(alarm); }
+
 void Worker::drop_held() noexcept { dataplane::drop_held(*context_); }
 
 unsigned Worker::iterate(std::uint32_t now_ms) noexcept {

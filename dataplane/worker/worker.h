@@ -22,6 +22,7 @@
 
 namespace heartgate::dataplane {
 
+struct Alarm;
 class BindingTable;
 class EndpointActivity;
 class FlowTable;
@@ -109,6 +110,8 @@ public:
     void drop_held() noexcept;
 
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
+    // Control thread. False: there is none.
+    [[nodiscard]] bool take_alarm(Alarm& alarm) noexcept;
 
 private:
     std::unique_ptr<WorkerContext> context_;
