@@ -87,7 +87,7 @@ routes:
 neighbours:
   - {{address: 203.0.113.254, mac: "02:48:47:00:01:01", port: wan}}
 heartbeat_addresses: []
-flows: {{ipv4_capacity: {max(65536, 2 * self._flows)}}}
+flows: {{ipv4_capacity: {max(65536, 2 * self._flows)}, per_source: 0, unanswered_per_source: 0, new_per_second: 0}}
 endpoints: {{capacity: 1024}}
 control_socket: {directory / 'dataplane.sock'}
 standalone_policy: {directory / 'policy.txt'}

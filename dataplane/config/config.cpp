@@ -201,11 +201,17 @@ void read_nat(const YamlNode& node, Config& config) {
 }
 
 void read_flows(const YamlNode& node, Config& config) {
-    node.expect_keys({"ipv4_capacity", "ipv6_capacity", "timeouts"});
+    node.expect_keys(
+        {"ipv4_capacity", "ipv6_capacity", "per_source", "unanswered_per_source", "new_per_second", "timeouts"});
     config.ipv4_flows = node.child("ipv4_capacity").number_or(config.ipv4_flows, 1024, 1U << 24U);
     config.ipv6_flows = node.child("ipv6_capacity").number_or(config.ipv6_flows, 1024, 1U << 24U);
+    // A machine may have an eighth of the table, a quarter of that without an answer.
+    const std::uint32_t eighth = config.ipv4_flows / 8;
+    config.flow_quota.flows = node.child("per_source").number_or(eighth, 0, 1U << 24U);
+    config.flow_quota.unanswered = node.child("unanswered_per_source").number_or(eighth / 4, 0, 1U << 24U);
+    config.new_flows_per_second = node.child("new_per_second").number_or(config.new_flows_per_second, 0, 10'000'000);
     const YamlNode timeouts = node.child("timeouts");
-    timeouts.expect_keys({"udp_one_way", "udp", "tcp_transitory", "tcp_established", "icmp", "other"});
+    timeouts.expect_keys({"udp_one_way", "udp", "tcp_transitory", "tcp_established", "icmp", "other", "crowded"});
     const auto read = [&](std::string_view name, std::uint32_t& seconds) {
         seconds = timeouts.child(name).seconds_or(seconds, 1, 10 * kDay);
     };
@@ -215,6 +221,7 @@ void read_flows(const YamlNode& node, Config& config) {
     read("tcp_established", config.timeouts.tcp_established);
     read("icmp", config.timeouts.icmp);
     read("other", config.timeouts.other);
+    read("crowded", config.crowded);
 }
 
 void read_punt(const YamlNode& node, PuntRates& rates) {

@@ -11,6 +11,7 @@
 
 #include "dataplane/config/machine.h"
 #include "dataplane/config/yaml_reader.h"
+#include "dataplane/flow/flow_sources.h"
 #include "dataplane/flow/flow_state.h"
 #include "dataplane/nat/nat_pool.h"
 #include "dataplane/packet/address_text.h"
@@ -73,6 +74,9 @@ struct Config {
     bool translate = true;                 // source NAT for IPv4 from LAN to WAN
     NatPortRange nat_ports;
     FlowTimeouts timeouts;
+    std::uint32_t crowded = 4;  // seconds: a handshake that has lost a packet takes one more (RFC 6298, 2.1)
+    FlowQuota flow_quota;       // 0: no limit
+    std::uint32_t new_flows_per_second = 2000;  // of each MAC address on the LAN and worker; 0: no limit
     std::uint32_t ipv4_flows = 1U << 16;
     std::uint32_t ipv6_flows = 1U << 14;
     std::uint32_t endpoints = 1U << 16;

@@ -43,6 +43,8 @@ enum class DropReason : std::uint8_t {
     kUnrelatedIcmp,  // an ICMP error about a packet of no flow
     // resources and routes
     kFlowTableFull,
+    kSourceQuota,  // the sender holds as many flows, or unanswered ones, as it may
+    kNewFlowRate,  // the sender opens flows faster than it may
     kNoNatPort,
     kNoRoute,
     kNoNeighbour,    // next hop did not resolve
@@ -89,6 +91,8 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "bad-tcp-state",
                                                                              "unrelated-icmp",
                                                                              "flow-table-full",
+                                                                             "source-quota",
+                                                                             "new-flow-rate",
                                                                              "no-nat-port",
                                                                              "no-route",
                                                                              "no-neighbour",

@@ -123,7 +123,8 @@ void Appliance::add_workers() {
                                     .translate = config_.translate,
                                     .mss = config_.mss,
                                     .idle = config_.workers.idle,
-                                    .punt_rates = config_.punt_rates};
+                                    .punt_rates = config_.punt_rates,
+                                    .new_flows_per_second = config_.new_flows_per_second};
     for (std::size_t port = 0; port < kPorts; ++port) {
         dependencies.ports[port].port_id = ports_[port].id;
         dependencies.ports[port].vlan = config_.ports[port].vlan;

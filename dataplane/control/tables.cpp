@@ -12,6 +12,8 @@ FlowTableOptions flow_options(const Config& config, unsigned workers) {
     options.ipv6_flows = config.ipv6_flows;
     options.workers = workers;
     options.timeouts = config.timeouts;
+    options.quota = config.flow_quota;
+    options.crowded = config.crowded;
     options.nat_ports = config.nat_ports;
     return options;
 }

@@ -8,12 +8,19 @@
 
 namespace heartgate::dataplane {
 
+// The table may become crowded at any time: what would have to go then is looked at as often.
+std::uint32_t FlowTable::turn_ms(const FlowRecord& record, std::uint32_t left_ms) const noexcept {
+    return flow_state::settled(record.protocol(), record.state()) ? left_ms : std::min(left_ms, crowded_ms_);
+}
+
 std::uint32_t FlowTable::left_ms(const FlowRecord& record, std::uint32_t now_ms) const noexcept {
     // Another worker's clock may be a little ahead. A time-out is a least time (RFC 4787 REQ-5), and last_seen may be
     // behind by as much as it is written seldom.
     const auto silent = std::max(static_cast<std::int32_t>(now_ms - record.last_seen_ms()), 0);
-    const std::uint32_t timeout =
-        flow_state::timeout(timeouts_, record.protocol(), record.state()) * 1000U + FlowRecord::kSeenEveryMs;
+    std::uint32_t timeout = flow_state::timeout(timeouts_, record.protocol(), record.state()) * 1000U;
+    const bool crowded = (record.ipv6() ? ipv6_.crowded : ipv4_.crowded).load(std::memory_order_relaxed);
+    if (crowded && !flow_state::settled(record.protocol(), record.state())) timeout = std::min(timeout, crowded_ms_);
+    timeout += FlowRecord::kSeenEveryMs;
     const auto passed = static_cast<std::uint32_t>(silent);
     return passed < timeout ? timeout - passed : 0;
 }
@@ -31,7 +38,7 @@ void FlowTable::expire(unsigned worker, std::uint32_t now_ms, unsigned most) noe
         if (left == 0 || record.life_.load(std::memory_order_relaxed) != FlowRecord::Life::kLive) {
             ended[count++] = index;
         } else {
-            timer.add(records_.get(), index, left, now_ms);
+            timer.add(records_.get(), index, turn_ms(record, left), now_ms);
         }
     }
     if (count > 0) {

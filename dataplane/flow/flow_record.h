@@ -108,12 +108,15 @@ public:
     }
     [[nodiscard]] std::uint32_t last_seen_ms() const noexcept { return last_seen_ms_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint8_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
-    // `tcp_flags` is used for TCP alone.
-    void advance_state(std::uint8_t protocol, Direction direction, std::uint8_t tcp_flags) noexcept {
+    // `tcp_flags` is used for TCP alone. True: the flow is settled from now on (two workers at
+    // once may both say so).
+    bool advance_state(std::uint8_t protocol, Direction direction, std::uint8_t tcp_flags) noexcept {
         const std::uint8_t before = state();
         const std::uint8_t after = protocol == IPPROTO_TCP ? flow_state::after_tcp(before, direction, tcp_flags)
                                                            : flow_state::after_packet(before, direction);
-        if (after != before) state_.store(after, std::memory_order_relaxed);
+        if (after == before) return false;
+        state_.store(after, std::memory_order_relaxed);
+        return flow_state::settled(protocol, after) && !flow_state::settled(protocol, before);
     }
 
     // The key of an IPv4 flow's packets of `direction`, as the index finds them; constant for the record's life.

@@ -60,6 +60,11 @@ inline constexpr std::uint8_t kFinBoth = kFinForward | kFinReply;
     return direction == Direction::kReply ? static_cast<std::uint8_t>(state | kReplied) : state;
 }
 
+// Both sides have taken part: TCP's handshake is complete, any other protocol's first answer has come.
+[[nodiscard]] constexpr bool settled(std::uint8_t protocol, std::uint8_t state) noexcept {
+    return (state & (protocol == IPPROTO_TCP ? kEstablished : kReplied)) != 0;
+}
+
 // How long the flow may be silent, in seconds.
 [[nodiscard]] constexpr std::uint32_t timeout(const FlowTimeouts& timeouts, std::uint8_t protocol,
                                               std::uint8_t state) noexcept {

@@ -36,6 +36,7 @@ void FlowTable::Free::operator()(void* memory) const noexcept { rte_free(memory)
 FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
     : quiescence_{quiescence},
       timeouts_{options.timeouts},
+      crowded_ms_{options.crowded == 0 ? 0xffff'ffffU : options.crowded * 1000U},
       memory_{options.socket},
       capacity_{options.ipv4_flows + options.ipv6_flows},
       records_{reserve<FlowRecord>(capacity_, options.socket)},
@@ -47,7 +48,8 @@ FlowTable::FlowTable(const FlowTableOptions& options, Quiescence& quiescence)
       ipv6_{.index = {2 * options.ipv6_flows, {keys6_.get(), 2 * sizeof(FlowKey6)}, options.socket},
             .first = options.ipv4_flows,
             .most = options.ipv6_flows},
-      nat_{capacity_, options.nat_ports, hash_, &memory_} {
+      nat_{capacity_, options.nat_ports, hash_, &memory_},
+      sources_{options.quota, capacity_} {
     for (std::uint32_t record = capacity_; record-- > 0;) give_record(record);
 }
 
@@ -71,13 +73,18 @@ InsertResult FlowTable::insert_into(Family<Key>& family, const NewFlow& flow, un
             return {
                 .flow = {.record = &records_[family.record(value)], .direction = static_cast<Direction>(value & 1U)}};
         }
+        const std::uint64_t source = sources_.key_of(flow);
+        const contract::DropReason quota = sources_.check(source);
+        if (quota != contract::DropReason::kNone) return {.flow = {}, .reason = quota};
         index = take_record(family);
         if (index == kNoRecord) return {.flow = {}, .reason = contract::DropReason::kFlowTableFull};
         fill(records_[index], flow, worker, now_ms);
         const contract::DropReason reason = link(family, index, flow, forward, forward_hash);
         if (reason != contract::DropReason::kNone) return {.flow = {}, .reason = reason};
+        sources_.opened(index, source);
     }
-    timers_[worker].add(records_.get(), index, left_ms(records_[index], now_ms), now_ms);
+    const FlowRecord& record = records_[index];
+    timers_[worker].add(records_.get(), index, turn_ms(record, left_ms(record, now_ms)), now_ms);
     return {.flow = {.record = &records_[index]}, .inserted = true};
 }
 
@@ -151,6 +158,7 @@ contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, c
     }
     record.life_.store(FlowRecord::Life::kLive, std::memory_order_release);
     ++family.live;
+    family.count();
     flows_.store(ipv4_.live + ipv6_.live, std::memory_order_relaxed);
     return contract::DropReason::kNone;
 }
@@ -194,6 +202,7 @@ Retired FlowTable::take_out(Family<Key>& family, FlowRecord& record) noexcept {
     const auto forward = forward_key<Key>(record.question(), record.vlan(Direction::kForward));
     const auto reply = reply_key<Key>(record);
     --family.live;
+    family.count();
     return {.forward_slot = family.index.remove(forward, hash_(forward)),
             .reply_slot = family.index.remove(reply, hash_(reply)),
             .ipv6 = record.ipv6()};
@@ -254,6 +263,7 @@ void FlowTable::drop_record(std::uint32_t index) noexcept {
     FlowRecord& record = records_[index];
     if (record.mapping_ != kNoMapping) nat_.release(record.mapping_);
     record.mapping_ = kNoMapping;
+    sources_.closed(index);
     mappings_.store(nat_.mappings(), std::memory_order_relaxed);
     give_record(index);
 }

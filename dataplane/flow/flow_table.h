@@ -15,6 +15,7 @@
 #include "dataplane/flow/dpdk_memory.h"
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/flow_record.h"
+#include "dataplane/flow/flow_sources.h"
 #include "dataplane/flow/flow_state.h"
 #include "dataplane/flow/flow_timer.h"
 #include "dataplane/flow/flow_view.h"
@@ -30,6 +31,9 @@ struct FlowTableOptions {
     std::uint32_t ipv6_flows = 1U << 16;
     unsigned workers = 1;  // numbers 0 to workers - 1, the same as in Quiescence
     FlowTimeouts timeouts;
+    FlowQuota quota;  // of each source
+    std::uint32_t crowded =
+        0;  // seconds that an unanswered flow may be silent in a table three quarters full; 0: as ever
     NatPortRange nat_ports;
     int socket = SOCKET_ID_ANY;
 };
@@ -55,7 +59,7 @@ struct FlowRef {
 
 struct InsertResult {
     FlowRef flow;  // of the packet that missed; also set if another worker was faster
-    contract::DropReason reason = contract::DropReason::kNone;  // kFlowTableFull, kNoNatPort
+    contract::DropReason reason = contract::DropReason::kNone;  // kFlowTableFull, kSourceQuota, kNoNatPort
     bool inserted = false;
 };
 
@@ -91,6 +95,11 @@ public:
     // the first one's record. Nothing stays behind when it fails.
     [[nodiscard]] InsertResult insert(const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
 
+    // A worker that holds the record: both sides have taken part, so that it no longer counts as unanswered.
+    void settled(const FlowRecord& record) noexcept {
+        sources_.answered(static_cast<std::uint32_t>(&record - records_.get()));
+    }
+
     // Each worker in each loop, after its quiescent point: ends its silent flows and takes back what no worker can
     // see any more. Looks at no more than `most` flows. `now_ms` wraps and must not go back.
     void expire(unsigned worker, std::uint32_t now_ms, unsigned most) noexcept;
@@ -121,11 +130,13 @@ private:
         std::uint32_t most;
         alignas(64) std::uint32_t live = 0;  // not where lookups read
         std::uint32_t free = kNoRecord;      // list of records
+        std::atomic<bool> crowded{false};    // more than three quarters full; readers: any
 
         [[nodiscard]] std::uint32_t value(std::uint32_t record, Direction direction) const noexcept {
             return (record - first) << 1U | static_cast<std::uint32_t>(direction);
         }
         [[nodiscard]] std::uint32_t record(std::uint32_t value) const noexcept { return first + (value >> 1U); }
+        void count() noexcept { crowded.store(live > most - most / 4, std::memory_order_relaxed); }
     };
 
     template <class Key>
@@ -152,11 +163,15 @@ private:
     void give_record(std::uint32_t index) noexcept;
     void drop_record(std::uint32_t index) noexcept;
 
-    // Milliseconds until the flow ends if it stays silent; 0: now.
+    // Milliseconds until the flow ends if it stays silent; 0: now. In a crowded table flows that are not settled go
+    // first.
     [[nodiscard]] std::uint32_t left_ms(const FlowRecord& record, std::uint32_t now_ms) const noexcept;
+    // Until it is to be looked at again, no later than that.
+    [[nodiscard]] std::uint32_t turn_ms(const FlowRecord& record, std::uint32_t left_ms) const noexcept;
 
     Quiescence& quiescence_;
     FlowTimeouts timeouts_;
+    std::uint32_t crowded_ms_;  // above every time-out: no matter
     KeyHash hash_;
     DpdkMemory memory_;
     std::uint32_t capacity_;
@@ -169,6 +184,7 @@ private:
     alignas(64) SpinLock lock_;
     // Under lock_.
     NatPool nat_;
+    FlowSources sources_;
     Retirement retired_;
 
     // Writers: under lock_. Readers: any.

@@ -247,7 +247,7 @@ void RouteTable::set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu, s
         remove_neighbour(zone, neighbour.address);
         set_neighbour(neighbour);
     }
-    epoch_.fetch_add(1, std::memory_order_release);
+    changed();
 }
 
 bool RouteTable::replace_routes(const std::vector<Route>& routes) {
@@ -260,9 +260,14 @@ bool RouteTable::replace_routes(const std::vector<Route>& routes) {
     Copy& spare = tables_->spare();
     if (!spare.fill(best)) return false;
     tables_->current.store(&spare, std::memory_order_release);
-    epoch_.fetch_add(1, std::memory_order_release);
+    changed();
     tables_->quiescence.synchronize();  // the other copy may be written from now on
     return true;
+}
+
+void RouteTable::changed() noexcept {
+    epoch_.fetch_add(1, std::memory_order_release);
+    changes_.fetch_add(1, std::memory_order_release);
 }
 
 bool RouteTable::set_neighbour(const Neighbour& neighbour) {
@@ -280,8 +285,12 @@ bool RouteTable::set_neighbour(const Neighbour& neighbour) {
         tables.free.push_back(index);
         return false;
     }
-    epoch_.fetch_add(1, std::memory_order_release);
-    if (known != tables.known.end()) tables.retire(known->second.next_hop);
+    if (known != tables.known.end()) {
+        changed();
+        tables.retire(known->second.next_hop);
+    } else {
+        changes_.fetch_add(1, std::memory_order_release);
+    }
     tables.known[where] = {.mac = neighbour.mac, .next_hop = index};
     return true;
 }
@@ -290,7 +299,7 @@ void RouteTable::remove_neighbour(Zone zone, const IpAddress& address) {
     const auto known = tables_->known.find({zone, address});
     if (known == tables_->known.end()) return;
     tables_->neighbours.erase(key_of(zone, address));
-    epoch_.fetch_add(1, std::memory_order_release);
+    changed();
     tables_->retire(known->second.next_hop);
     tables_->known.erase(known);
 }

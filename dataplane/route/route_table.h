@@ -72,8 +72,13 @@ public:
     [[nodiscard]] IpAddress own_address(Zone zone, bool ipv6) const noexcept;
     // What to write in front of a packet. Valid for an index that was looked up under the current epoch.
     [[nodiscard]] const NextHop& next_hop(std::uint16_t index) const noexcept { return next_hops_[index]; }
-    // Grows with every change that could change a lookup or a next hop. Load it before the lookup.
+    // Grows with every change that could change what a lookup has found before, or its next hop; not with a neighbour
+    // that is new: that would have everybody's routes looked up anew for each machine that appears. Load it before the
+    // lookup.
     [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
+
+    // Grows with that and with new neighbours: what was unresolved may be resolved now.
+    [[nodiscard]] std::uint32_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
 
     // Writer: one control thread, never a worker (netlink mirror, or start-up). False: no room, nothing changed.
     void set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu, std::uint16_t vlan = 0);
@@ -87,7 +92,9 @@ private:
     struct Tables;
     std::unique_ptr<Tables> tables_;
     std::unique_ptr<NextHop[]> next_hops_;
+    void changed() noexcept;
     std::atomic<std::uint32_t> epoch_{1};
+    std::atomic<std::uint32_t> changes_{1};
 };
 
 }  // namespace heartgate::dataplane

@@ -27,16 +27,17 @@ struct TxBuffer {
 
 struct WorkerContext {
     WorkerContext(unsigned worker, const WorkerDependencies& dependencies)
-        : number{worker}, deps{dependencies}, punt_limit{dependencies.punt_rates, rte_rand()} {}
+        : number{worker}, deps{dependencies}, punt_limit{dependencies.punt_rates, rte_rand()}, new_flows{rte_rand()} {}
 
     const unsigned number;
     const WorkerDependencies deps;
     Burst burst;
     std::array<TxBuffer, kPorts> tx;  // by Zone
     HoldQueue hold;
-    std::uint32_t hold_epoch = 0;  // of the routes, when hold was last looked through
+    std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
     IcmpLimit icmp_limit;
     PuntLimit punt_limit;
+    PerSender<TokenBucket> new_flows;
     AlarmQueue alarms;
     contract::Doorbell own_doorbell;  // where none is given
     WorkerCounters counters;

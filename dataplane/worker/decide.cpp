@@ -88,6 +88,12 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     return verdict.passes() ? check_first(packet.meta) : verdict.reason;
 }
 
+// One machine's new flows must leave time for the others' packets.
+bool may_open(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    return burst.ingress != Zone::kLan || context.deps.new_flows_per_second == 0 ||
+           context.new_flows.of(packet.meta.source_mac).take(context.deps.new_flows_per_second, burst.now_ms);
+}
+
 // Answers go to the machine that asked, not to one that has taken over its address by ARP.
 bool leads_to_source(const WorkerContext& context, const Transit& transit) noexcept {
     const BindingTable::Source back = lan_destination(context, transit.question.source, transit.back);
@@ -134,6 +140,7 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
     }
     const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
     reason = check_sendable(context, burst, packet, next_hop);
+    if (reason == DropReason::kNone && !may_open(context, burst, packet)) reason = DropReason::kNewFlowRate;
     InsertResult made;
     if (reason == DropReason::kNone) {
         made = make_flow(context, burst, packet, transit, verdict);

@@ -38,7 +38,9 @@ void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packe
     Verdict recorded;
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
-    flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags);
+    if (flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags)) [[unlikely]] {
+        context.deps.flows.settled(*flow.record);
+    }
     mark_seen(context, burst, flow);
     if (flow.record->to(flow.direction) == Zone::kLocal) [[unlikely]] {
         punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);

@@ -35,21 +35,26 @@ void drop_all(WorkerContext& context, std::uint16_t count) noexcept {
 
 void hold(WorkerContext& context, const Burst& burst, const Packet& packet, const IpAddress& destination,
           const RouteResult& route) noexcept {
-    context.deps.kernel.resolve(context.number, route.zone, route.via);
     const HoldQueue::Entry entry{.mbuf = packet.mbuf,
                                  .ingress = burst.ingress,
                                  .egress = route.zone,
                                  .since_ms = burst.now_ms,
                                  .destination = destination,
-                                 .neighbour = route.via};
-    if (!context.hold.add(entry)) context.drop(packet.mbuf, DropReason::kHoldQueueFull);
+                                 .neighbour = route.via,
+                                 .sender = burst.ingress == Zone::kLan ? packet.meta.source_mac : 0};
+    // Asked for by those that wait: one that may not wait asks Linux for nothing.
+    if (context.hold.add(entry)) {
+        context.deps.kernel.resolve(context.number, route.zone, route.via);
+    } else {
+        context.drop(packet.mbuf, DropReason::kHoldQueueFull);
+    }
     context.counters.held.set(context.hold.size());
 }
 
 unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
     if (context.hold.size() == 0) return 0;
     unsigned released = 0;
-    const std::uint32_t epoch = context.deps.routes.epoch();
+    const std::uint32_t epoch = context.deps.routes.changes();
     for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
         if (epoch != context.hold_epoch) {
             const auto resolved = [&context](const HoldQueue::Entry& entry) {

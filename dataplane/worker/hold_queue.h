@@ -18,6 +18,7 @@ class HoldQueue {
 public:
     static constexpr unsigned kMost = 128;
     static constexpr unsigned kMostPerNeighbour = 4;   // RFC 1122, 2.3.2.2 asks for at least one
+    static constexpr unsigned kMostPerSender = 16;     // from the LAN: who scans must not keep the others out
     static constexpr std::uint32_t kTimeoutMs = 3000;  // Linux asks ten times in 2 s, then gives up
 
     struct Entry {
@@ -27,6 +28,7 @@ public:
         std::uint32_t since_ms = 0;
         IpAddress destination;  // to look up again
         IpAddress neighbour;
+        PackedMac sender = 0;  // 0: not from the LAN
     };
 
     [[nodiscard]] unsigned size() const noexcept { return size_; }
@@ -35,10 +37,12 @@ public:
     [[nodiscard]] bool add(const Entry& entry) noexcept {
         if (size_ == kMost) return false;
         unsigned waiting = 0;
+        unsigned of_sender = 0;
         for (unsigned i = 0; i < size_; ++i) {
+            of_sender += entry.sender != 0 && entries_[i].sender == entry.sender ? 1U : 0U;
             waiting += entries_[i].egress == entry.egress && entries_[i].neighbour == entry.neighbour ? 1U : 0U;
         }
-        if (waiting >= kMostPerNeighbour) return false;
+        if (waiting >= kMostPerNeighbour || of_sender >= kMostPerSender) return false;
         entries_[size_++] = entry;
         return true;
     }

@@ -83,6 +83,7 @@ struct WorkerDependencies {
     MssClamp mss{};
     IdlePolicy idle{};
     PuntRates punt_rates{};
+    std::uint32_t new_flows_per_second = 0;  // of each MAC address on the LAN; 0: no limit
     contract::Doorbell* doorbell = nullptr;  // nobody else rings if it is null
 };
 

@@ -170,6 +170,63 @@ TEST_CASE("a silent flow ends after its time-out, not before, and traffic keeps 
     CHECK(flows.table->nat_mappings() == 0);
 }
 
+TEST_CASE("one machine floods, its flows fill its quota, another machine's new flows succeed") {
+    FlowTableOptions options = small(1000);
+    options.quota = {.flows = 500, .unanswered = 200};
+    FlowFixture flows{options};
+    const auto from = [](std::uint32_t host, std::uint16_t port) {
+        NewFlow flow = FlowFixture::udp(host, port);
+        flow.decision.lan_mac = 0x10U + host;
+        return flow;
+    };
+    unsigned refused = 0;
+    for (std::uint16_t port = 1000; port < 4000; ++port) {
+        refused += flows.insert(from(1, port)).reason == DropReason::kSourceQuota ? 1U : 0U;
+    }
+    CHECK(refused == 2800);
+    for (std::uint32_t host = 2; host < 302; ++host) CHECK(flows.insert(from(host, 1000)).inserted);
+
+    // Answers make room for more, up to the quota of flows.
+    for (std::uint16_t port = 1000; port < 1200; ++port) {
+        const FlowRef flow = flows.find_forward(from(1, port));
+        REQUIRE(flow.record->advance_state(IPPROTO_UDP, Direction::kReply, 0));
+        flows.table->settled(*flow.record);
+        flows.table->settled(*flow.record);  // of two workers that see the first answer
+    }
+    unsigned more = 0;
+    for (std::uint16_t port = 4000; port < 5000; ++port) more += flows.insert(from(1, port)).inserted ? 1U : 0U;
+    CHECK(more == 200);
+    flows.pass(40'000);
+    more = 0;
+    for (std::uint16_t port = 6000; port < 7000; ++port) more += flows.insert(from(1, port)).inserted ? 1U : 0U;
+    CHECK(more == 200);
+    flows.pass(200'000);
+    CHECK(flows.table->flows() == 0);
+    CHECK(flows.insert(from(1, 1000)).inserted);
+}
+
+TEST_CASE("in a crowded table unanswered flows go after seconds, answered ones keep their time-out") {
+    FlowTableOptions options = small(1000);
+    options.crowded = 4;
+    FlowFixture flows{options};
+    std::vector<NewFlow> answered;
+    for (std::uint16_t port = 1000; port < 1100; ++port) {
+        answered.push_back(FlowFixture::udp(1, port));
+        const InsertResult made = flows.insert(answered.back());
+        REQUIRE(made.inserted);
+        made.flow.record->advance_state(IPPROTO_UDP, Direction::kReply, 0);
+    }
+    for (std::uint32_t host = 2; host < 652; ++host) REQUIRE(flows.insert(FlowFixture::udp(host, 1000)).inserted);
+    flows.pass(10'000);
+    CHECK(flows.table->flows() == 750);  // three quarters are no crowd
+    for (std::uint32_t host = 1002; host < 1252; ++host) REQUIRE(flows.insert(FlowFixture::udp(host, 1000)).inserted);
+    CHECK(flows.insert(FlowFixture::udp(1300, 1000)).reason == DropReason::kFlowTableFull);
+    flows.pass(6'000);
+    CHECK(flows.table->flows() <= 750);
+    CHECK(flows.insert(FlowFixture::udp(1300, 1000)).inserted);
+    for (const NewFlow& flow : answered) CHECK(flows.find_forward(flow).record != nullptr);
+}
+
 TEST_CASE("a reset shortens an established connection's time-out") {
     FlowFixture flows;
     NewFlow flow = FlowFixture::udp(1, 4000);

@@ -11,6 +11,9 @@ using heartgate::dataplane::test::WorldOptions;
 // per second: neighbour, DHCP, heartbeat SYN, heartbeat, other
 const WorldOptions kSlow{.punt_rates = {.rates = {{{2, 4}, {1, 4}, {1, 4}, {2, 4}, {2, 4}}}}};
 
+const WorldOptions kFewFlows{.quota = {.flows = 3, .unanswered = 2}};
+const WorldOptions kSlowToOpen{.new_flows_per_second = 2};
+
 }  // namespace
 
 GOLDEN_WITH(kSlow, "a machine that floods with ARP does not take the others' share", R"(
@@ -75,4 +78,119 @@ GOLDEN_WITH(kSlow, "DHCP and DNS have limits of their own", R"(
         drop punt-rate
     lan pc 10.0.0.10 > 10.0.0.1 arp
         punt lan arp
+)");
+
+GOLDEN_WITH(kFewFlows, "a machine holds so many flows, and of these so many that nobody answers; others go on", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63
+    lan pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc [2001:db8:1::10]:5002 > [2001:db8:ffff::7]:80 tcp syn
+        out wan router [2001:db8:1::10]:5002 > [2001:db8:ffff::7]:80 tcp syn ttl 63
+    lan pc 10.0.0.10:5003 > 203.0.113.7:53 udp
+        drop source-quota
+    lan pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan other 10.0.0.11:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan guest 10.0.0.66:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan guest 10.0.0.66:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan guest 10.0.0.67:5002 > 203.0.113.7:53 udp
+        drop source-quota
+)");
+
+GOLDEN_WITH(kFewFlows,
+            "a connection whose handshake is not complete counts as unanswered, and flows that end give room", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp syn
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp syn ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp syn-ack
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp syn-ack ttl 63
+    lan pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5002 > 203.0.113.7:53 udp
+        drop source-quota
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp ack
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp ack ttl 63
+    lan pc 10.0.0.10:5002 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5003 > 203.0.113.7:53 udp
+        drop source-quota
+    wait 40000
+    loop
+    loop
+    loop
+    lan pc 10.0.0.10:5003 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+)");
+
+GOLDEN_WITH(kSlowToOpen, "a machine opens flows so fast and no faster, while its own flows and others' new ones go on",
+            R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp + pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5002 > 203.0.113.7:53 udp
+        drop new-flow-rate
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan other 10.0.0.11:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wait 500
+    lan pc 10.0.0.10:5002 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5003 > 203.0.113.7:53 udp
+        drop new-flow-rate
+)");
+
+GOLDEN("a forged reset ends no connection that goes on, one that stays silent ends", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp syn
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp syn ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp syn-ack
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp syn-ack ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp ack
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp ack ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp rst
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp rst ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp ack
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp ack ttl 63
+    wait 300000
+    loop
+    loop
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp ack
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp ack ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp rst
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp rst ttl 63
+    wait 300000
+    loop
+    loop
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp ack
+        drop unsolicited
+)");
+
+GOLDEN("both sides may open at once and close at once", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp syn
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp syn ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp syn
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp syn ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp syn-ack
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp syn-ack ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp syn-ack
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp syn-ack ttl 63
+    wait 300000
+    loop
+    loop
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp fin
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp fin ttl 63
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp fin
+        out lan pc 203.0.113.7:80 > 10.0.0.10:5000 tcp fin ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp ack
+        out wan router 198.51.100.1:nat > 203.0.113.7:80 tcp ack ttl 63
+    wait 300000
+    loop
+    loop
+    wan router 203.0.113.7:80 > 198.51.100.1:nat tcp ack
+        drop unsolicited
 )");

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <thread>
 
+#include "dataplane/worker/alarm.h"
 #include "dataplane/worker/hold_queue.h"
 #include "dataplane/worker/icmp_limit.h"
 #include "heartgate/v1/policy.pb.h"
@@ -137,10 +138,37 @@ TEST_CASE("a held packet makes the worker ask Linux for its next hop, and is fre
 TEST_CASE("the hold queue is bounded over all neighbours") {
     Ready world;
     for (unsigned host = 2; host < 2 + HoldQueue::kMost; ++host) {
-        const std::string packet = "10.0.0.10:5000 > 198.51.100." + std::to_string(host) + ":53 udp";
+        const std::string sender = std::to_string(100 + host / HoldQueue::kMostPerSender);
+        world.machines["pc"] = {2, 0, 0, 0, 1, static_cast<std::uint8_t>(host / HoldQueue::kMostPerSender)};
+        const std::string packet = "10.0.0." + sender + ":5000 > 198.51.100." + std::to_string(host) + ":53 udp";
         REQUIRE(world.from_pc(packet) == Lines{"held"});
     }
-    CHECK(world.from_pc("10.0.0.10:5000 > 198.51.100.200:53 udp") == Lines{"drop hold-queue-full"});
+    world.machines["pc"] = {2, 0, 0, 0, 1, 99};
+    CHECK(world.from_pc("10.0.0.199:5000 > 198.51.100.200:53 udp") == Lines{"drop hold-queue-full"});
+}
+
+TEST_CASE("a machine that scans keeps no other machine's packets from waiting, and asks Linux for no more than waits") {
+    Ready world;
+    unsigned held = 0;
+    for (unsigned host = 2; host < 250; ++host) {
+        const std::string packet = "10.0.0.10:5000 > 198.51.100." + std::to_string(host) + ":53 udp";
+        held += world.from_pc(packet) == Lines{"held"} ? 1U : 0U;
+    }
+    CHECK(held == HoldQueue::kMostPerSender);
+    CHECK(world.kernel.asked.size() == HoldQueue::kMostPerSender);
+    world.machines["pc"] = world.machines["other"];
+    CHECK(world.from_pc("10.0.0.11:5000 > 198.51.100.9:53 udp") == Lines{"held"});
+}
+
+TEST_CASE("a new neighbour does not have the routes of others looked up anew") {
+    Ready world;
+    world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
+    const std::uint32_t epoch = world.routes->epoch();
+    world.quiescence->offline(0);
+    world.routes->set_neighbour({.address = test::ip("10.0.0.70"), .zone = Zone::kLan, .mac = {2, 0, 0, 0, 0, 0x70}});
+    world.quiescence->online(0);
+    CHECK(world.routes->epoch() == epoch);
+    CHECK(world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp").front().rfind("out wan", 0) == 0);
 }
 
 TEST_CASE("ICMP errors are limited in rate") {
@@ -205,6 +233,32 @@ TEST_CASE("an endpoint's routed packets are its sign of life, stopped ones too; 
     world.now_ms += 5000;
     CHECK(world.from_pc("10.0.0.10:5999 > 203.0.113.7:53 udp") == Lines{"drop isolated-source"});
     CHECK(seen() == world.now_ms);
+}
+
+TEST_CASE("who claims an address of others or of the appliance raises an alarm, and an honest machine none") {
+    Ready world;
+    Alarm alarm;
+    world.from_pc("10.0.0.10 > 10.0.0.1 arp");
+    world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
+    CHECK_FALSE(world.worker->take_alarm(alarm));
+    const auto raised = [&](const std::string& packet) {
+        world.from_pc(packet);
+        REQUIRE(world.worker->take_alarm(alarm));
+        CHECK(alarm.mac == pack(world.machines["pc"]));
+        CHECK(alarm.zone == Zone::kLan);
+        return std::pair{alarm.reason, alarm.address};
+    };
+    CHECK(raised("10.0.0.11 > 10.0.0.1 arp") == std::pair{DropReason::kSpoofedNeighbour, test::ip("10.0.0.11")});
+    CHECK(raised("10.0.0.1 > 10.0.0.1 arp") == std::pair{DropReason::kOwnAddress, test::ip("10.0.0.1")});
+    CHECK(raised("10.0.0.11:5000 > 203.0.113.7:53 udp") ==
+          std::pair{DropReason::kSpoofedAddress, test::ip("10.0.0.11")});
+    world.machines["pc"] = world.machines["gateway-lan"];
+    CHECK(raised("10.0.0.10:5000 > 203.0.113.7:53 udp").first == DropReason::kOwnMac);
+
+    unsigned count = 0;
+    for (unsigned i = 0; i < 10'000; ++i) world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
+    while (world.worker->take_alarm(alarm)) ++count;
+    CHECK(count <= AlarmQueue::kPerSecond);
 }
 
 TEST_CASE("an unchanged endpoint's flow is not decided again when another endpoint changes") {
@@ -318,7 +372,7 @@ TEST_CASE("a sleeping worker wakes when its doorbell rings, also if it rings jus
                    .doorbell = &doorbell}};
     std::atomic<bool> stop{false};
     std::thread thread{[&] { worker.run(stop); }};
-    for (int i = 0; i < 10'000; ++i) {
+    for (int i = 0; i < 1'000; ++i) {
         const std::uint64_t before = hook.polls;
         doorbell.ring();
         REQUIRE(eventually([&] { return hook.polls > before; }));

@@ -118,10 +118,12 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
     LocalInOptions local_in;
     local_in.heartbeat_addresses = {ip("192.0.2.1")};
     gate = std::make_unique<Gate>(*endpoints, local_in);
-    flows = std::make_unique<FlowTable>(
-        FlowTableOptions{
-            .ipv4_flows = options.ipv4_flows, .ipv6_flows = 64, .timeouts = {}, .nat_ports = options.nat_ports},
-        *quiescence);
+    flows = std::make_unique<FlowTable>(FlowTableOptions{.ipv4_flows = options.ipv4_flows,
+                                                         .ipv6_flows = 64,
+                                                         .timeouts = {},
+                                                         .quota = options.quota,
+                                                         .nat_ports = options.nat_ports},
+                                        *quiescence);
     flows->set_wan_addresses({ip("198.51.100.1").ipv4()});
 
     // replace_routes() waits for the workers; this one is at rest.
@@ -190,7 +192,8 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
                                         queues(Zone::kWan, "gateway-wan", 0, options.wan_exists)},
                               .pool = packet_pool(),
                               .mss = options.mss,
-                              .punt_rates = options.punt_rates});
+                              .punt_rates = options.punt_rates,
+                              .new_flows_per_second = options.new_flows_per_second});
 }
 
 World::~World() {

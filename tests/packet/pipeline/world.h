@@ -53,6 +53,8 @@ struct WorldOptions {
     bool wan_exists = true;
     MssClamp mss{};
     PuntRates punt_rates{};
+    FlowQuota quota{};
+    std::uint32_t new_flows_per_second = 0;
 };
 
 class World {

@@ -175,10 +175,13 @@ TEST_CASE("every change that matters moves the epoch, the same thing again does 
     Routes routes;
     std::uint32_t epoch = routes.table.epoch();
     const auto moved = [&] { return std::exchange(epoch, routes.table.epoch()) != routes.table.epoch(); };
+    std::uint32_t changes = routes.table.changes();
     routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost});
-    CHECK(moved());
+    CHECK_FALSE(moved());  // nobody's next hop was another one before
+    CHECK(std::exchange(changes, routes.table.changes()) != routes.table.changes());
     routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost});
     CHECK_FALSE(moved());
+    CHECK(changes == routes.table.changes());
     routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kGateway});
     CHECK(moved());
     CHECK(routes.table.next_hop(routes.lookup("192.168.1.11").next_hop).destination == kGateway);

@@ -48,7 +48,7 @@ heartbeat_addresses: []
 heartbeat_port: 9000
 administration: [10.20.0.0/24]
 nat: {enabled: false, first_port: 2000, last_port: 3000}
-flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, timeouts: {udp: 3m, tcp_established: 2h, icmp: 5}}
+flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, per_source: 7, new_per_second: 8, timeouts: {udp: 3m, tcp_established: 2h, icmp: 5}}
 endpoints: {capacity: 100}
 wan_ping: true
 punt_rates: {dhcp: {total: 0}, heartbeat_syn: {per_sender: 9}}
@@ -80,6 +80,9 @@ standalone_policy: /tmp/policy.txt
     CHECK(config.neighbours[0].zone == Zone::kWan);
     CHECK(config.heartbeat_addresses.empty());
     CHECK(config.heartbeat_port == 9000);
+    CHECK(config.flow_quota.flows == 7);
+    CHECK(config.flow_quota.unanswered == 2048 / 32);
+    CHECK(config.new_flows_per_second == 8);
     CHECK(config.punt_rates[PuntKind::kDhcp].total == 0);
     CHECK(config.punt_rates[PuntKind::kDhcp].per_sender == 20);
     CHECK(config.punt_rates[PuntKind::kHeartbeatSyn].per_sender == 9);
