@@ -10,6 +10,7 @@
 #include "dataplane/packet/address_text.h"
 #include "dataplane/policy/compiled_policy.h"
 #include "heartgate/v1/policy.pb.h"
+#include "mbuf_guard.h"
 
 namespace heartgate::dataplane::test {
 
@@ -232,6 +233,7 @@ rte_mbuf* World::packet_of(const Bytes& frame) {
     auto* to = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size())));
     if (to == nullptr) throw std::runtime_error{"frame is larger than a buffer"};
     std::copy(frame.begin(), frame.end(), to);
+    guard_tail(packet);
     return packet;
 }
 
@@ -272,19 +274,21 @@ std::string World::described(const Bytes& frame) {
 std::vector<std::string> World::outcome(const Books& before) {
     std::vector<std::string> lines;
     sent.clear();
+    unguard_all(packet_pool());
     for (const Zone zone : {Zone::kLan, Zone::kWan}) {
         const MacAddress own = machines[zone == Zone::kLan ? "gateway-lan" : "gateway-wan"];
         drain(zone, [&](const rte_mbuf* packet) {
             const Bytes frame = bytes_of(packet);
+            sent.push_back(frame);
+            if (!words) return;
             std::string line =
                 fmt::format("out {} {} {}", zone_name(zone), machine(frame_destination(frame)), described(frame));
             if (frame_source(frame) != own) line += " FROM " + machine(frame_source(frame));
             lines.push_back(line);
-            sent.push_back(frame);
         });
     }
     for (auto& [zone, packet] : kernel.punted) {
-        lines.push_back(fmt::format("punt {} {}", zone_name(zone), described(bytes_of(packet))));
+        if (words) lines.push_back(fmt::format("punt {} {}", zone_name(zone), described(bytes_of(packet))));
         rte_pktmbuf_free(packet);
     }
     kernel.punted.clear();

@@ -80,6 +80,7 @@ public:
 
     std::uint16_t nat_port = 0;  // of the last packet that left with the WAN address
     std::vector<Bytes> sent;     // the frames that left in the last step, as they are
+    bool words = true;           // false: nothing is put into words; hostile frames may have no sense
     std::uint32_t now_ms = 1'000'000;
     std::map<std::string, MacAddress> machines;
     [[nodiscard]] std::string machine(const MacAddress& mac) const;
