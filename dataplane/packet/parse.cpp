@@ -250,6 +250,7 @@ DropReason walk_extension_headers(const Input& input, std::size_t end, PacketMet
         }
         const std::size_t length = (header[1] + std::size_t{1}) * 8;
         if (at + length > end) return DropReason::kBadIpHeader;
+        if (!input.holds(at, length)) return DropReason::kTruncated;
         next = header[0];
         at += length;
     }

@@ -138,6 +138,17 @@ TEST_CASE("headers that continue in a later segment are truncated, payload may")
     }
 }
 
+TEST_CASE("an extension header that ends in a later segment is truncated, whatever follows it") {
+    Bytes whole = tcp6();
+    whole[14 + 40] = 255;  // nothing that has a transport header
+    const auto length = static_cast<std::uint32_t>(whole.size());
+    const Bytes segment(whole.begin(), whole.begin() + 14 + 40 + 8);
+    CHECK(parsed(segment, length).meta.reason == DropReason::kNone);
+    whole[14 + 41] = 1;  // 16 bytes
+    const Bytes longer(whole.begin(), whole.begin() + 14 + 40 + 8);
+    CHECK(parsed(longer, length).meta.reason == DropReason::kTruncated);
+}
+
 TEST_CASE("an IPv4-mapped address in an IPv6 packet is refused") {
     Bytes frame = tcp6();
     const auto mapped = parse_ip("10.0.0.10").value();  // held as ::ffff:10.0.0.10
