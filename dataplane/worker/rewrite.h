@@ -30,6 +30,13 @@ inline void adjust_udp(std::uint8_t* checksum, std::uint16_t delta) noexcept {
     store_raw(checksum, after == 0 ? std::uint16_t{0xffff} : after);
 }
 
+// RFC 1624, 3: of the two zeros only all ones is right for data that is all zero, as an echo reply may become. For
+// anything else they are the same.
+inline void adjust_icmp(std::uint8_t* checksum, std::uint16_t delta) noexcept {
+    const std::uint16_t after = apply_delta(load_raw<std::uint16_t>(checksum), delta);
+    store_raw(checksum, after == 0 ? std::uint16_t{0xffff} : after);
+}
+
 // RFC 3022, 4.1: forward the source, in the reply the destination.
 inline void translate(std::uint8_t* ip, std::uint8_t* transport, std::uint8_t protocol, const FlowRecord& record,
                       Direction direction) noexcept {
@@ -48,7 +55,7 @@ inline void translate(std::uint8_t* ip, std::uint8_t* transport, std::uint8_t pr
             break;
         default:  // ICMP echo
             store_raw(transport + icmp::kIdentifier, port);
-            adjust(transport + icmp::kChecksum, delta);
+            adjust_icmp(transport + icmp::kChecksum, delta);
             break;
     }
 }

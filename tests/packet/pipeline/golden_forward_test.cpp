@@ -35,6 +35,13 @@ GOLDEN("a ping goes out with a translated identifier and its reply comes back", 
         out lan pc 203.0.113.7 > 10.0.0.10:77 echo-reply ttl 63
 )");
 
+GOLDEN("an echo reply that is all zero once its identifier is back has the checksum of zeros", R"(
+    lan pc 10.0.0.10 > 203.0.113.7 echo payload 0
+        out wan router 198.51.100.1:nat > 203.0.113.7 echo ttl 63
+    wan router 203.0.113.7 > 198.51.100.1:nat echo-reply payload 0
+        out lan pc 203.0.113.7 > 10.0.0.10 echo-reply ttl 63
+)");
+
 GOLDEN("IPv6 is forwarded without translation, both ways", R"(
     lan pc [2001:db8:1::10]:5000 > [2001:db8:ffff::7]:53 udp
         out wan router [2001:db8:1::10]:5000 > [2001:db8:ffff::7]:53 udp ttl 63
