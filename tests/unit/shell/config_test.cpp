@@ -111,7 +111,7 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
          "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, kernel, routes, neighbours, "
          "heartbeat_addresses, heartbeat_port, administration, mss_clamp, nat, flows, endpoints, wan_ping, "
          "control_socket, "
-         "standalone_policy"},
+         "standalone_policy, punt_rates"},
         {"",
          "dataplane.yaml:1: ports.lan.device: found nothing; allowed: a DPDK device: a PCI address (0000:01:00.0) "
          "or a vdev (net_tap0,iface=lan-port)"},
