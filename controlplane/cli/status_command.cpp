@@ -20,6 +20,11 @@ void print_status(const Context& context, const v1::StatusResponse& status) {
     sheet.add("Policy", status.policy_revision() == 0 ? Cell("none: everything is dropped", Style::kRed)
                                                       : Cell(fmt::format("revision {}", status.policy_revision())));
     add_refused_policy(sheet, status.policy_wanted_revision(), status.policy_refusal());
+    if (status.bindings_without_room() != 0)
+        sheet.add("Addresses", {fmt::format("{} have no room in the dataplane, the health of their endpoints is not "
+                                            "enforced; raise endpoints.capacity in dataplane.yaml",
+                                            status.bindings_without_room()),
+                                Style::kRed});
     sheet.add("Endpoints",
               fmt::format("{} connected, {} warning, {} at risk, {} missing; {} enrolled", status.connected(),
                           status.warning(), status.at_risk(), status.missing(), status.enrolled()));

@@ -237,6 +237,7 @@ void Daemon::tick() {
 }
 
 // Silence counts from here on; while either part of the way is missing nothing is concluded from it.
+    report_bindings();
 void Daemon::update_hearing() {
     if (!listener_ready_ || !listener_.replayed() || !dataplane_.attached()) {
         hearing_since_.reset();
@@ -246,3 +247,19 @@ void Daemon::update_hearing() {
 }
 
 }  // namespace heartgate::control
+void Daemon::report_bindings() {
+    if (!dataplane_.attached()) return;
+    const std::uint64_t count = producer_.without_room();
+    if (without_room_ == (count != 0)) return;
+    without_room_ = count != 0;
+    const std::string text =
+        without_room_ ? fmt::format(
+                            "the dataplane has no room for {} addresses of endpoints, whose health is not "
+                            "enforced: raise endpoints.capacity in dataplane.yaml; they are sent again every "
+                            "{} s",
+                            count, HealthProducer::kBindAgain.count())
+                      : "the dataplane has room for all addresses of endpoints again";
+    spdlog::warn("{}", text);
+    events_.add(without_room_ ? v1::BINDINGS_WITHOUT_ROOM : v1::BINDINGS_PLACED, text);
+}
+

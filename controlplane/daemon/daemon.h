@@ -85,6 +85,7 @@ private:
     void update_hearing();
     // A sentence if nothing can be written to disk now: what must be on disk is refused rather than left waiting.
     [[nodiscard]] std::optional<Error> disk_trouble() const;
+    void report_bindings();
 
     boost::asio::io_context& loop_;
     Configuration configuration_;
@@ -113,6 +114,7 @@ private:
     std::optional<Instant> hearing_since_;  // listener and dataplane both there, and this loop not stalled
     Instant last_tick_{};
     std::int64_t identity_renewal_unix_s_ = 0;
+    bool without_room_ = false;             // some bindings, and it was reported
     boost::asio::steady_timer tick_timer_;
 };
 

@@ -252,6 +252,7 @@ void Daemon::list_events(const v1::ListEventsRequest& request, Answer<v1::ListEv
             return;
         }
         id = (*found)->stored.id;
+    if (dataplane_.attached()) response.set_bindings_without_room(producer_.without_room());
     }
     v1::ListEventsResponse response;
     for (v1::Event& event : events_.newest(request.limit() == 0 ? 100 : request.limit(), id)) {

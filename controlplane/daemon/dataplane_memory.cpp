@@ -33,6 +33,7 @@ public:
     contract::DataplaneState state() const override {
         return static_cast<contract::DataplaneState>(shared_->state.load(std::memory_order_acquire));
     }
+    std::uint64_t failed_binds() const override { return shared_->failed_binds.load(std::memory_order_acquire); }
 
 private:
     bool put(rte_ring* ring, const contract::HealthMessage& message) {

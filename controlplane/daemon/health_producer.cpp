@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace heartgate::control {
 
@@ -22,6 +23,9 @@ void HealthProducer::attach(MessageRings& rings, std::uint32_t incarnation, std:
     sync_.clear();
     sync_states_.clear();
     refused_.clear();
+    without_room_ = 0;
+    failed_binds_ = rings.failed_binds();
+    binding_again_ = true;  // the sync sends all of them
     for (auto entry = states_.rbegin(); entry != states_.rend(); ++entry) {
         if (representable(entry->first)) sync_states_.push_back(entry->first);
     }
@@ -61,7 +65,10 @@ bool HealthProducer::pump(Instant now) {
     acknowledge();
     feed_states(now);
     if (phase_ == Phase::kSyncing) feed_sync();
-    if (phase_ == Phase::kSynced) feed_bindings(now);
+    if (phase_ == Phase::kSynced) {
+        count_failed_binds(now);
+        feed_bindings(now);
+    }
     return phase_ != Phase::kSynced || !pending_.empty() || !pending_bindings_.empty();
 }
 
@@ -149,6 +156,22 @@ void HealthProducer::acknowledge() {
         const std::uint64_t sequence = pending_bindings_.front().sent.sequence;
         if (sequence == 0 || sequence > applied) break;
         pending_bindings_.pop_front();
+    }
+}
+
+// The dataplane counts failures and does not name them, so that all are sent again; those that are bound stay so.
+void HealthProducer::count_failed_binds(Instant now) {
+    if (!pending_bindings_.empty()) return;
+    const std::uint64_t failed = rings_->failed_binds();
+    const std::uint64_t more = failed - std::exchange(failed_binds_, failed);
+    if (binding_again_) without_room_ = 0;
+    if (binding_again_ || more != 0) bind_again_at_ = now + kBindAgain;
+    binding_again_ = false;
+    without_room_ += more;
+    if (without_room_ == 0 || now < bind_again_at_) return;
+    binding_again_ = true;
+    for (const auto& [address, owner] : bindings_) {
+        change_binding(MessageType::kBind, owner.second, owner.first, address);
     }
 }
 

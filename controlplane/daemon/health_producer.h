@@ -25,6 +25,8 @@ class HealthProducer {
 public:
     // How long a message may stay unacknowledged before it is sent again.
     static constexpr std::chrono::milliseconds kRetry{100};
+    // After which all bindings are sent again, while some have found no room.
+    static constexpr std::chrono::seconds kBindAgain{5};
 
     // `pending`: pump() should run soon.
     explicit HealthProducer(std::function<void()> pending = [] {}) : pending_hook_{std::move(pending)} {}
@@ -49,6 +51,9 @@ public:
     // All that was set for this endpoint is in force on every worker.
     [[nodiscard]] bool applied(std::uint32_t endpoint) const;
     [[nodiscard]] std::size_t refused() const { return refused_.size(); }  // endpoints beyond the capacity
+    // About how many bindings the dataplane has no room for, as of the last time they were sent. Their endpoints'
+    // health is not enforced until there is room.
+    [[nodiscard]] std::uint64_t without_room() const { return without_room_; }
 
 private:
     enum class Phase { kDetached, kSyncing, kEndSent, kSynced };
@@ -71,6 +76,7 @@ private:
     void feed_states(Instant now);
     void feed_bindings(Instant now);
     void acknowledge();
+    void count_failed_binds(Instant now);
     [[nodiscard]] bool representable(std::uint32_t endpoint);
     void change_binding(contract::MessageType type, std::uint32_t endpoint, const std::string& mac,
                         const IpAddress& address);
@@ -90,6 +96,10 @@ private:
     std::deque<contract::HealthMessage> sync_;         // bindings still to go through the sync ring
     std::vector<std::uint32_t> sync_states_;           // endpoints still to go through the sync ring, last first
     std::set<std::uint32_t> refused_;
+    std::uint64_t without_room_ = 0;
+    std::uint64_t failed_binds_ = 0;  // the dataplane's counter when it was read last
+    bool binding_again_ = false;      // all of them are on their way
+    Instant bind_again_at_{};
 };
 
 }  // namespace heartgate::control

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] virtual std::uint32_t incarnation() const = 0;
     [[nodiscard]] virtual std::uint32_t synced_incarnation() const = 0;
     [[nodiscard]] virtual contract::DataplaneState state() const = 0;
+    // Bindings that found no room since the dataplane's start.
+    [[nodiscard]] virtual std::uint64_t failed_binds() const = 0;
 };
 
 }  // namespace heartgate::control

@@ -475,3 +475,13 @@ TEST_CASE("after a restart the sync waits for the listener's last heartbeats, wh
     CHECK(office.colour() == Colour::kYellow);
     CHECK(refused(office, "older boot or sequence") == 0);
 }
+
+TEST_CASE("addresses without room in the dataplane show in the status and in an event, until they have found room") {
+    Office office;
+    CHECK(status(office).bindings_without_room() == 0);
+    office.dataplane->rings.failed_binds = 3;
+    REQUIRE(office.until([&] { return count(office, v1::BINDINGS_WITHOUT_ROOM) == 1; }));
+    CHECK(status(office).bindings_without_room() == 3);
+    REQUIRE(office.until([&] { return count(office, v1::BINDINGS_PLACED) == 1; }));
+    CHECK(status(office).bindings_without_room() == 0);
+}

@@ -78,6 +78,7 @@ struct AppliedRings {
     std::uint64_t applied = 0;
     std::uint32_t incarnation = 0;
     std::uint32_t synced = 0;
+    std::uint64_t failed_binds = 0;
     bool stalled = false;  // takes what it is given, applies nothing
 
     // What the dataplane holds of this endpoint now.
@@ -120,6 +121,7 @@ public:
     contract::DataplaneState state() const override {
         return rings_.synced != 0 ? contract::DataplaneState::kForwarding : contract::DataplaneState::kWaiting;
     }
+    std::uint64_t failed_binds() const override { return rings_.failed_binds; }
 
 private:
     AppliedRings& rings_;

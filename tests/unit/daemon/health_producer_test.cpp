@@ -35,6 +35,8 @@ struct Rings : MessageRings {
         return heartgate::contract::DataplaneState::kForwarding;
     }
 
+    std::uint64_t failed_binds() const override { return failed; }
+
     bool put(std::deque<HealthMessage>& ring, const HealthMessage& message) const {
         CHECK(message.checksum == checksum(message));
         CHECK(message.incarnation == 9);
@@ -47,6 +49,7 @@ struct Rings : MessageRings {
     std::deque<HealthMessage> sync;
     std::size_t room = 100;
     std::uint64_t applied = 0;
+    std::uint64_t failed = 0;
     std::uint32_t current = 9;
     std::uint32_t synced = 0;
 };
@@ -247,4 +250,39 @@ TEST_CASE("an endpoint beyond the dataplane's table is never sent and never repo
     CHECK(rings.health.empty());
     CHECK(producer.refused() == 2);
     CHECK_FALSE(producer.applied(1001));
+}
+
+TEST_CASE("bindings without room are counted, and sent again until all have found room") {
+    HealthProducer producer;
+    Rings rings;
+    producer.bind(1, kMac, address(1));
+    producer.bind(1, kMac, address(2));
+    producer.attach(rings, 9, 1000);
+    producer.pump(now());
+    rings.failed = 1;  // one of them, in the sync
+    rings.synced = 9;
+    const Instant start = now();
+    producer.pump(start);
+    CHECK(producer.without_room() == 1);
+    CHECK(rings.health.empty());
+
+    producer.pump(start + HealthProducer::kBindAgain);
+    REQUIRE(rings.health.size() >= 2);
+    CHECK(type(rings.health[0]) == MessageType::kBind);
+    CHECK(rings.health[0].address != rings.health[1].address);
+    rings.failed = 2;
+    rings.applied = rings.health.back().sequence;
+    const Instant second = start + HealthProducer::kBindAgain + 1ms;
+    producer.pump(second);
+    CHECK(producer.without_room() == 1);
+
+    rings.health.clear();
+    producer.pump(second + HealthProducer::kBindAgain);
+    REQUIRE(rings.health.size() >= 2);
+    rings.applied = rings.health.back().sequence;
+    producer.pump(second + HealthProducer::kBindAgain + 1ms);
+    CHECK(producer.without_room() == 0);
+    rings.health.clear();
+    producer.pump(second + 3 * HealthProducer::kBindAgain);
+    CHECK(rings.health.empty());
 }
