@@ -11,6 +11,17 @@
 
 namespace heartgate::control::listener {
 
+namespace {
+
+constexpr const char* kTooOften = "too many enrolments or renewals from here; try again in a minute";
+
+// One IPv6 host has a whole /64 to choose its address from.
+std::string source_of(const PeerAddress& peer) {
+    return peer.bytes.size() == 16 ? peer.bytes.substr(0, 8) : peer.bytes;
+}
+
+}  // namespace
+
 grpc::ServerUnaryReactor* EnrolmentEndpoint::refuse(grpc::CallbackServerContext* context, grpc::StatusCode status,
                                                     std::string cause, std::string message, std::string endpoint_id) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -35,6 +46,8 @@ grpc::ServerUnaryReactor* EnrolmentEndpoint::relay(grpc::CallbackServerContext* 
 
 grpc::ServerUnaryReactor* EnrolmentEndpoint::Enrol(grpc::CallbackServerContext* context,
                                                    const v1::EnrolRequest* request, v1::EnrolResponse* response) {
+    if (!attempts_.allow(source_of(parse_peer(context->peer())), monotonic_ns()))
+        return refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "enrolment: too many attempts", kTooOften);
     if (auto problem = check_enrol(*request))
         return refuse(context, grpc::StatusCode::INVALID_ARGUMENT, "enrolment: " + problem->cause, problem->message);
     if (const auto key = pki::csr_key_fingerprint(request->csr_der()); !key)
@@ -54,6 +67,8 @@ grpc::ServerUnaryReactor* EnrolmentEndpoint::Renew(grpc::CallbackServerContext* 
         return refuse(context, grpc::StatusCode::UNAUTHENTICATED, cause,
                       fmt::format("certificate: {}; enrol anew", cause), id);
     }
+    if (!attempts_.allow(id, monotonic_ns()))
+        return refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "renewal: too many attempts", kTooOften, id);
     if (auto problem = check_renew(*request))
         return refuse(context, grpc::StatusCode::INVALID_ARGUMENT, "renewal: " + problem->cause, problem->message, id);
     const auto key = pki::csr_key_fingerprint(request->csr_der());

@@ -3,6 +3,7 @@
 // the tokens, answers.
 #pragma once
 
+#include "controlplane/listener/rate_table.h"
 #include "controlplane/listener/relay.h"
 #include "controlplane/listener/trust_holder.h"
 #include "heartgate/v1/enrolment.grpc.pb.h"
@@ -26,6 +27,8 @@ private:
 
     Relay& relay_;
     const TrustHolder& trust_;
+    // Enrolments by source address, renewals by endpoint: each costs a signature, and the database a write.
+    RateTable attempts_{{.per_second = 0.5, .burst = 20, .keys = 4096}};
 };
 
 }  // namespace heartgate::control::listener

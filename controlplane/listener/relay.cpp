@@ -130,8 +130,8 @@ void Relay::stream_closed(std::uint64_t stream) {
 void Relay::refused(std::string cause, std::string message, PeerAddress peer, std::string endpoint_id) {
     if (const auto decision = refusal_log_.decide(cause, peer.text, RefusalLog::Clock::now()); decision.log)
         spdlog::warn(
-            "refused {} {}: {}{}", peer.text.empty() ? "a peer" : peer.text, endpoint_id,
-            message.empty() ? cause : message,
+            "refused {}{}: {}{}", peer.text.empty() ? "a peer" : peer.text,
+            endpoint_id.empty() ? "" : " (" + endpoint_id + ")", message.empty() ? cause : message,
             decision.left_out == 0 ? std::string() : fmt::format(" ({} more refusals not logged)", decision.left_out));
     boost::asio::post(loop_,
                       [this, cause = std::move(cause), peer = std::move(peer.bytes), id = std::move(endpoint_id)] {

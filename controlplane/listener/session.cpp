@@ -16,30 +16,13 @@ namespace {
 
 using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-// Heartbeats come at most every 100 ms, and at once on a change: bursts are allowed, floods are not.
-class RateLimit {
-public:
-    bool allow(std::uint64_t now_ns) {
-        constexpr double kPerSecond = 20;
-        constexpr double kBurst = 40;
-        tokens_ = std::min(kBurst, tokens_ + static_cast<double>(now_ns - last_ns_) * 1e-9 * kPerSecond);
-        last_ns_ = now_ns;
-        if (tokens_ < 1) return false;
-        tokens_ -= 1;
-        return true;
-    }
-
-private:
-    double tokens_ = 0;
-    std::uint64_t last_ns_ = 0;  // long ago: the first call fills the bucket
-};
-
 class EndpointSession final : public Reactor, public Stream, public std::enable_shared_from_this<EndpointSession> {
 public:
-    EndpointSession(Relay& relay, const TrustHolder& trust, std::string leaf_pem, PeerAddress peer,
+    EndpointSession(Relay& relay, const TrustHolder& trust, RateTable& rate, std::string leaf_pem, PeerAddress peer,
                     pki::PeerIdentity identity)
         : relay_(relay),
           trust_(trust),
+          rate_(rate),
           id_(relay.next_stream()),
           leaf_pem_(std::move(leaf_pem)),
           peer_(std::move(peer)),
@@ -66,7 +49,7 @@ public:
             result != pki::ChainResult::kOk)
             return refuse(grpc::StatusCode::UNAUTHENTICATED, std::string(pki::to_string(result)),
                           fmt::format("certificate: {}", pki::to_string(result)));
-        if (!rate_.allow(received_ns))
+        if (!rate_.allow(identity_.endpoint_id, received_ns))
             return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many heartbeats",
                           "more than 20 heartbeats per second; keep to interval_ms");
         if (incoming_.Length() > kMaxHeartbeatBytes)
@@ -141,13 +124,13 @@ private:
 
     Relay& relay_;
     const TrustHolder& trust_;
+    RateTable& rate_;  // shared by all streams
     const std::uint64_t id_;
     const std::string leaf_pem_;
     const PeerAddress peer_;
     const pki::PeerIdentity identity_;
     std::shared_ptr<EndpointSession> self_;
     grpc::ByteBuffer incoming_;  // gRPC runs one read at a time
-    RateLimit rate_;
 
     std::mutex mutex_;  // gRPC's threads and the event loop write and finish
     std::optional<v1::Directive> pending_;
@@ -182,8 +165,8 @@ Reactor* HeartbeatEndpoint::Session(grpc::CallbackServerContext* context) {
         return new RefusedSession(
             grpc::Status(grpc::StatusCode::UNAUTHENTICATED, fmt::format("certificate: {}; enrol or renew", cause)));
     }
-    const auto session = std::make_shared<EndpointSession>(relay_, trust_, std::move(leaf), std::move(peer),
-                                                           std::move(verdict.identity));
+    const auto session = std::make_shared<EndpointSession>(relay_, trust_, heartbeats_, std::move(leaf),
+                                                           std::move(peer), std::move(verdict.identity));
     session->start();
     return session.get();
 }

@@ -6,6 +6,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include "controlplane/listener/rate_table.h"
 #include "controlplane/listener/relay.h"
 #include "controlplane/listener/trust_holder.h"
 #include "heartgate/v1/heartbeat.grpc.pb.h"
@@ -23,6 +24,9 @@ public:
 private:
     Relay& relay_;
     const TrustHolder& trust_;
+    // By endpoint, whatever number of streams it opens. Heartbeats come at most every 100 ms, and at once on a change:
+    // bursts are allowed, floods are not.
+    RateTable heartbeats_{{.per_second = 20, .burst = 40, .keys = 100'000}};
 };
 
 // The client certificate of a connection, PEM; empty if there was none.

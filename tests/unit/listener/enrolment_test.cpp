@@ -94,3 +94,19 @@ TEST_CASE("without heartgated an enrolment is told to come again, at once") {
     CHECK(enrol(site, "right", new_csr()).status.error_code() == grpc::StatusCode::UNAVAILABLE);
     CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(5));
 }
+
+TEST_CASE("a flood of enrolments from one address is refused, counted, and does not reach heartgated") {
+    Site site;
+    answer_calls(site);
+    const std::string csr = new_csr();
+    int answered = 0;
+    int refused = 0;
+    for (int attempt = 0; attempt < 200 && refused == 0; ++attempt) {
+        const auto code = enrol(site, "wrong", csr).status.error_code();
+        answered += code == grpc::StatusCode::UNAUTHENTICATED ? 1 : 0;
+        refused += code == grpc::StatusCode::RESOURCE_EXHAUSTED ? 1 : 0;
+    }
+    CHECK(refused == 1);
+    CHECK(answered >= 20);
+    site.daemon.wait_for(refusal("enrolment: too many attempts"));
+}

@@ -178,3 +178,19 @@ TEST_CASE("headers beyond the limit are refused and harm nobody else") {
     REQUIRE(session.send(green(42)));
     site.daemon.wait_for([](const auto& m) { return m.heartbeat().heartbeat().sequence() == 42; });
 }
+
+TEST_CASE("a flood of heartbeats over many streams of one endpoint is a flood, too") {
+    Site site;
+    const auto channel = site.channel(site.credentials());
+    std::uint64_t sequence = 0;
+    bool refused = false;
+    for (int stream = 0; stream < 40 && !refused; ++stream) {
+        Session session(channel);
+        for (int beat = 0; beat < 15; ++beat) {
+            if (!session.send(green(++sequence))) break;
+        }
+        refused = session.close().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    }
+    CHECK(refused);
+    site.daemon.wait_for(refusal("too many heartbeats"));
+}
