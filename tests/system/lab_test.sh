@@ -11,6 +11,10 @@ scripts/lab up --bare
 check "the laboratory comes up twice without harm" scripts/lab up --bare
 check "each host has its own name" test "$(on desktop hostname) $(on adserver hostname)" = "DESKTOP-SJAJN20 adserver"
 on desktop touch Downloads/mine
+if [[ -f /etc/machine-id ]]; then
+    ids=$(for host in desktop adserver device; do on "$host" cat /etc/machine-id; done; cat /etc/machine-id)
+    check "each host has a machine id of its own" test "$(sort -u <<<"$ids" | wc -l)" = 4
+fi
 check "each host has its own home directory" bash -c "! scripts/lab exec adserver ls Downloads/mine"
 exits() { # exits STATUS PATTERN COMMAND...: with this status, and says this
     local expected=$1 pattern=$2 status=0 output
