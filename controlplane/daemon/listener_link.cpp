@@ -21,15 +21,9 @@ Expected<void> set_owner(const std::string& path, const std::string& group, unsi
     if (chmod(path.c_str(), mode) != 0) {
         return error(ErrorKind::kInternal, fmt::format("{}: mode cannot be set: {}", path, std::strerror(errno)));
     }
-    if (group.empty()) return {};
-    const struct group* entry = getgrnam(group.c_str());
-    if (entry == nullptr) {
-        return error(
-            ErrorKind::kInvalidArgument,
-            fmt::format("listener_socket.group: there is no group '{}' on this machine: `groupadd --system {}`", group,
-                        group));
-    }
-    if (chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+    const auto id = group_id(group);
+    if (!id) return tl::unexpected(id.error());
+    if (chown(path.c_str(), static_cast<uid_t>(-1), *id) != 0) {
         return error(ErrorKind::kInternal,
                      fmt::format("{}: cannot be given to group '{}': {}", path, group, std::strerror(errno)));
     }
@@ -37,6 +31,15 @@ Expected<void> set_owner(const std::string& path, const std::string& group, unsi
 }
 
 }  // namespace
+
+Expected<gid_t> group_id(const std::string& group) {
+    if (group.empty()) return static_cast<gid_t>(-1);
+    const struct group* entry = getgrnam(group.c_str());
+    if (entry != nullptr) return entry->gr_gid;
+    return error(ErrorKind::kInvalidArgument,
+                 fmt::format("listener_socket.group: there is no group '{}' on this machine: `groupadd --system {}`",
+                             group, group));
+}
 
 ListenerLink::ListenerLink(boost::asio::io_context& loop, Hooks hooks) : hooks_{std::move(hooks)}, acceptor_{loop} {}
 

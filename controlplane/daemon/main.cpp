@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "controlplane/daemon/administration/server.h"
+#include "controlplane/daemon/check.h"
 #include "controlplane/daemon/configuration.h"
 #include "controlplane/daemon/daemon.h"
 #include "controlplane/daemon/dataplane_memory.h"
@@ -141,6 +142,16 @@ Expected<int> run(const Configuration& configuration, char** arguments) {
     return 0;
 }
 
+int check_and_tell(const std::string& file) {
+    const auto lines = check_start(file);
+    if (!lines) {
+        spdlog::error("{}", lines.error().message);
+        return 1;
+    }
+    for (const std::string& line : *lines) fmt::print("{}\n", line);
+    return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -148,7 +159,7 @@ int main(int count, char** arguments) {
     std::string file = "/etc/heartgate/heartgated.yaml";
     bool check = false;
     app.add_option("--config", file, "configuration file")->capture_default_str();
-    app.add_flag("--check", check, "check the configuration and end");
+    app.add_flag("--check-config", check, "only say whether a start would succeed with this configuration");
     app.set_version_flag("--version", HEARTGATE_VERSION);
     try {
         app.parse(count, arguments);
@@ -158,12 +169,12 @@ int main(int count, char** arguments) {
     spdlog::set_default_logger(spdlog::stderr_logger_mt("heartgated"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
     try {
+        if (check) return check_and_tell(file);
         const auto configuration = read_configuration(file);
         if (!configuration) {
             spdlog::error("{}", configuration.error().message);
             return 1;
         }
-        if (check) return 0;
         spdlog::set_level(spdlog::level::from_str(configuration->log_level));
         signal(SIGPIPE, SIG_IGN);
         const auto ended = run(*configuration, arguments);

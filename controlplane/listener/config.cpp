@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controlplane/listener/config.h"
 
+#include <sys/un.h>
+
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
 #include "controlplane/common/yaml_reader.h"
@@ -11,7 +14,12 @@ namespace {
 ListenerConfig read(const YamlNode& root) {
     root.expect_keys({"daemon_socket", "listen", "port", "user", "limits"});
     ListenerConfig config;
-    config.daemon_socket = root.child("daemon_socket").text_or(config.daemon_socket);
+    constexpr auto kSocketAllowed = "an absolute path of at most 107 bytes";
+    if (const YamlNode socket = root.child("daemon_socket"); socket.present()) {
+        config.daemon_socket = socket.text(kSocketAllowed);
+        if (!config.daemon_socket.starts_with('/') || config.daemon_socket.size() >= sizeof(sockaddr_un::sun_path))
+            socket.fail(kSocketAllowed);
+    }
     config.port = static_cast<std::uint16_t>(root.child("port").number_or(config.port, 1, 65'535));
     config.user = root.child("user").text_or(config.user);
 
@@ -24,6 +32,8 @@ ListenerConfig read(const YamlNode& root) {
             boost::system::error_code problem;
             const auto address = boost::asio::ip::make_address(element.text(), problem);
             if (problem) element.fail("an IPv4 or IPv6 address, such as 192.0.2.1");
+            if (std::ranges::find(config.listen, address.to_string()) != config.listen.end())
+                element.complain("is listed twice");
             config.listen.push_back(address.to_string());
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // heartgate-listener: the control plane's ear. Faces machines that are assumed to be infected, so it runs without
 // privileges and may crash: that costs the endpoints a reconnect and nothing else.
+#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -22,12 +23,19 @@ namespace {
 
 namespace control = heartgate::control;
 
+control::Expected<const passwd*> find_user(const std::string& name) {
+    if (const passwd* user = getpwnam(name.c_str()); user != nullptr) return user;
+    return control::error(control::ErrorKind::kFailedPrecondition,
+                          "user: " + name + ": no such user; create it, or name another in the configuration");
+}
+
 control::Expected<void> become(const std::string& name) {
     const auto failed = [&](const std::string& what) {
         return control::error(control::ErrorKind::kFailedPrecondition, "user: " + name + ": " + what);
     };
-    const passwd* user = getpwnam(name.c_str());
-    if (user == nullptr) return failed("no such user; create it, or name another in the configuration");
+    const auto found = find_user(name);
+    if (!found) return tl::unexpected(found.error());
+    const passwd* user = *found;
     if (user->pw_uid == geteuid()) return {};
     if (geteuid() != 0) return failed("only root can become another user; start as root, or leave user out");
     if (initgroups(name.c_str(), user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)
@@ -35,13 +43,21 @@ control::Expected<void> become(const std::string& name) {
     return {};
 }
 
-int run(const std::string& config_path) {
+int run(const std::string& config_path, bool only_check) {
     const auto fail = [](const control::Error& problem) {
         spdlog::error("{}", problem.message);
         return 1;
     };
     const auto config = control::listener::load_config(config_path);
     if (!config) return fail(config.error());
+    if (only_check) {
+        if (!config->user.empty()) {
+            if (const auto found = find_user(config->user); !found) return fail(found.error());
+            fmt::print("user {}: ok\n", config->user);
+        }
+        fmt::print("{}: ok\n", config_path);
+        return 0;
+    }
     if (!config->user.empty()) {
         if (const auto became = become(config->user); !became) return fail(became.error());
     }
@@ -75,11 +91,13 @@ int main(int argc, char** argv) {
                  "heartgate-listener");
     std::string config_path = "/etc/heartgate/listener.yaml";
     app.add_option("--config", config_path, "configuration file")->capture_default_str();
+    bool only_check = false;
+    app.add_flag("--check-config", only_check, "only say whether the configuration is valid on this machine");
     app.set_version_flag("--version", HEARTGATE_VERSION);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
         return app.exit(problem) == 0 ? 0 : 2;
     }
-    return run(config_path);
+    return run(config_path, only_check);
 }

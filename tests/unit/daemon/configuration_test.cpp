@@ -2,10 +2,15 @@
 #include "controlplane/daemon/configuration.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "controlplane/common/yaml_reader.h"
+#include "controlplane/daemon/check.h"
 #include "controlplane/policy/policy_yaml.h"
 
+using heartgate::control::check_start;
 using heartgate::control::Configuration;
 using heartgate::control::parse_configuration;
 using heartgate::control::parse_policy;
@@ -62,4 +67,34 @@ TEST_CASE("each mistake in the configuration is named by line, key, what was fou
                     "'0777'") == 0);
     CHECK(mistake("log_level: loud\n") ==
           "heartgated.yaml:1: log_level: found 'loud'; allowed: debug, info, warning or error");
+}
+
+TEST_CASE("checking finds what a start would find: the group, the policy file, the place of the state") {
+    std::string folder = (std::filesystem::temp_directory_path() / "heartgate-check-XXXXXX").string();
+    REQUIRE(mkdtemp(folder.data()) != nullptr);
+    const std::string file = folder + "/heartgated.yaml";
+    const auto check = [&](const std::string& yaml) {
+        std::ofstream{file} << yaml;
+        return check_start(file);
+    };
+    const std::string policy = "policy: " + folder + "/policy.yaml\n";
+    std::ofstream{folder + "/policy.yaml"} << "rules: []\n";
+    const auto good = check(policy + "listener_socket: {group: root}\n");
+    REQUIRE(good);
+    CHECK(good->front() == file + ": ok");
+    CHECK(good->size() == 3);
+
+    const auto mistake = [&](const std::string& yaml) {
+        const auto checked = check(yaml);
+        return checked ? "none" : checked.error().message;
+    };
+    CHECK(mistake("log_level: loud\n").find(file + ":1: log_level") == 0);
+    CHECK(mistake("listener_socket: {group: hg-nobody-has-this}\n").find("listener_socket.group: there is no group") ==
+          0);
+    CHECK(mistake("policy: " + folder + "/absent.yaml\n").find(folder + "/absent.yaml") == 0);
+    CHECK(mistake("state_directory: " + file + "\n").find("is not a directory") != std::string::npos);
+    std::ofstream{folder + "/policy.yaml"} << "rules: [{name: x}]\n";
+    CHECK(mistake(policy).find(folder + "/policy.yaml:1: rules[0].action") == 0);
+    CHECK_FALSE(std::filesystem::exists(folder + "/heartgate.db"));
+    std::filesystem::remove_all(folder);
 }

@@ -143,6 +143,8 @@ TEST_CASE("a wrong configuration is named by file, line, key, and what is allowe
     CHECK_THAT(message("port: 1\nlisten: [nowhere]\n"), Catch::Contains(path + ":2") && Catch::Contains("listen"));
     CHECK_THAT(message("listen: []\n"), Catch::Contains("listen"));
     CHECK_THAT(message("ports: 1\n"), Catch::Contains("ports"));
+    CHECK_THAT(message("daemon_socket: run/x.sock\n"), Catch::Contains("an absolute path"));
+    CHECK_THAT(message("listen: [192.0.2.9, 192.0.2.9]\n"), Catch::Contains("twice"));
     CHECK_FALSE(load_config("/nonexistent/listener.yaml"));
 }
 
