@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// hgctl endpoint list | show | isolate | release
+// hgctl endpoint list | show | isolate | release | remove
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <set>
 
@@ -102,6 +106,8 @@ struct Arguments {
     std::string name;
     std::vector<std::string> colours;
     std::vector<std::string> presences;
+    bool yes = false;
+    bool force = false;
 };
 
 int list(const Context& context, const Arguments& arguments) {
@@ -163,6 +169,41 @@ int release(const Context& context, const Arguments& arguments) {
         });
 }
 
+// Who asks, for the log. Whoever may use the socket is root; sudo says who that is.
+std::string user() {
+    if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr) return sudo;
+    const passwd* entry = getpwuid(getuid());
+    return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
+}
+
+int remove(const Context& context, const Arguments& arguments) {
+    if (!arguments.yes) {
+        if (isatty(STDIN_FILENO) == 0) {
+            context.err << "hgctl: remove needs --yes where nobody can be asked\n";
+            return kUsage;
+        }
+        context.err << "Remove " << styled(arguments.endpoint, false)
+                    << "? It needs a new token to come back. Type yes: " << std::flush;
+        std::string answer;
+        if (!std::getline(std::cin, answer) || answer != "yes") {
+            context.err << "hgctl: nothing was removed\n";
+            return kFailed;
+        }
+    }
+    v1::RemoveEndpointRequest request;
+    request.set_endpoint(arguments.endpoint);
+    request.set_force(arguments.force);
+    request.set_by(user());
+    const auto stub = Service::NewStub(context.channel());
+    return call(context, arguments.endpoint, &Service::Stub::Remove, *stub, request,
+                [&](const v1::RemoveEndpointResponse& reply) {
+                    if (!context.json && reply.applied())
+                        context.out << styled(reply.endpoint().host(), false)
+                                    << " is removed, its certificate is revoked and its addresses are free\n";
+                    return finish_change(context, reply.endpoint().host(), reply.applied());
+                });
+}
+
 }  // namespace
 
 void add_endpoint_commands(CLI::App& app, Context& context) {
@@ -200,6 +241,12 @@ void add_endpoint_commands(CLI::App& app, Context& context) {
          "hgctl endpoint release adserver", release)
         ->add_option("ENDPOINT", arguments->endpoint, kWhich)
         ->required();
+    CLI::App* remove_verb =
+        verb("remove", "forget an endpoint and revoke its certificate; to come back it needs a token",
+             "hgctl endpoint remove adserver --yes", remove);
+    remove_verb->add_option("ENDPOINT", arguments->endpoint, kWhich)->required();
+    remove_verb->add_flag("--yes", arguments->yes, "do not ask");
+    remove_verb->add_flag("--force", arguments->force, "also if it is isolated or RED, which frees the machine");
 }
 
 }  // namespace heartgate::control::cli

@@ -103,6 +103,19 @@ std::vector<EndpointRecord*> Bindings::observe(EndpointRecord& record, const IpA
     return changed;
 }
 
+void Bindings::forget(EndpointRecord& record) {
+    Changed ignored;
+    for (const StoredBinding& binding : std::vector<StoredBinding>{record.stored.bindings}) {
+        unbind(record, binding.address, ignored);
+    }
+}
+
+EndpointRecord* Bindings::machine_at(const IpAddress& peer) const {
+    const auto mac = neighbours_.mac(peer);
+    const auto owner = mac ? macs_.find(*mac) : macs_.end();
+    return owner == macs_.end() ? nullptr : owner->second;
+}
+
 bool Bindings::claim(EndpointRecord& record, const std::string& mac, const IpAddress& address, Changed& changed) {
     std::vector<EndpointRecord*> others;
     if (const auto owner = owners_.find(address); owner != owners_.end() && owner->second != &record) {

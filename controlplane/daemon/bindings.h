@@ -33,6 +33,11 @@ public:
     [[nodiscard]] std::vector<EndpointRecord*> observe(EndpointRecord& record, const IpAddress& peer,
                                                        const Interfaces& interfaces);
 
+    // Frees all that belongs to the endpoint.
+    void forget(EndpointRecord& record);
+    // Whose machine it is, by the MAC that the kernel has for the address; nullptr: nobody's, or not known.
+    [[nodiscard]] EndpointRecord* machine_at(const IpAddress& peer) const;
+
 private:
     using Changed = std::vector<EndpointRecord*>;
 

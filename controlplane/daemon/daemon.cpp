@@ -70,7 +70,13 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
                   message.mutable_close()->set_reason(reason);
                   listener_.send(message);
               }},
-      enrolment_{authority_, registry_, store_, events_, configuration_.certificate_validity},
+      enrolment_{authority_,
+                 registry_,
+                 store_,
+                 events_,
+                 configuration_.certificate_validity,
+                 {.machine_at = [this](const IpAddress& peer) { return bindings_.machine_at(peer); },
+                  .revoke = [this](EndpointRecord& record) { revoke(record); }}},
       policy_{store_, events_,
               [this](const v1::Policy& policy, bool only_check, std::function<void(Expected<void>)> done) {
                   dataplane_.load_policy(policy, only_check, std::move(done));
@@ -86,15 +92,14 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
 Expected<void> Daemon::start() {
     enrolment_.load(loaded_);
     std::set<std::string> revoked;
-    v1::Trust trust;
-    trust.set_ca_pem(authority_.ca_pem());
-    trust.set_accept_expired_s(static_cast<std::uint32_t>(configuration_.accept_expired.count()));
+    trust_.set_ca_pem(authority_.ca_pem());
+    trust_.set_accept_expired_s(static_cast<std::uint32_t>(configuration_.accept_expired.count()));
     for (const RevokedSerial& entry : loaded_.revoked) {
         revoked.insert(entry.serial);
-        trust.add_revoked_serials(entry.serial);
+        trust_.add_revoked_serials(entry.serial);
     }
     intake_.set_revoked(std::move(revoked));
-    listener_.set_trust(trust);
+    listener_.set_trust(trust_);
     if (auto issued = renew_identity(); !issued) return issued;
 
     registry_.load(std::move(loaded_.endpoints));
@@ -214,6 +219,14 @@ Expected<void> Daemon::renew_identity() {
     return {};
 }
 
+void Daemon::revoke(EndpointRecord& record) {
+    const std::string& serial = record.stored.certificate_serial;
+    intake_.revoke(record, serial);
+    enrolment_.revoke(serial);
+    trust_.add_revoked_serials(serial);
+    listener_.set_trust(trust_);
+}
+
 void Daemon::tick() {
     const Instant now = monotonic_now();
     if (now - last_tick_ > kStall && hearing_since_) {
@@ -224,6 +237,7 @@ void Daemon::tick() {
     registry_.tick(now, hearing_since_);
     answer_isolations();
     policy_.tick(now, trouble_);
+    report_bindings();
     if (pki::unix_now_s() >= identity_renewal_unix_s_) {
         if (const auto renewed = renew_identity(); !renewed) {
             spdlog::error("the listener's certificate cannot be renewed: {}", renewed.error().message);
@@ -236,17 +250,6 @@ void Daemon::tick() {
     });
 }
 
-// Silence counts from here on; while either part of the way is missing nothing is concluded from it.
-    report_bindings();
-void Daemon::update_hearing() {
-    if (!listener_ready_ || !listener_.replayed() || !dataplane_.attached()) {
-        hearing_since_.reset();
-    } else if (!hearing_since_) {
-        hearing_since_ = monotonic_now() + kRetransmission;
-    }
-}
-
-}  // namespace heartgate::control
 void Daemon::report_bindings() {
     if (!dataplane_.attached()) return;
     const std::uint64_t count = producer_.without_room();
@@ -263,3 +266,13 @@ void Daemon::report_bindings() {
     events_.add(without_room_ ? v1::BINDINGS_WITHOUT_ROOM : v1::BINDINGS_PLACED, text);
 }
 
+// Silence counts from here on; while either part of the way is missing nothing is concluded from it.
+void Daemon::update_hearing() {
+    if (!listener_ready_ || !listener_.replayed() || !dataplane_.attached()) {
+        hearing_since_.reset();
+    } else if (!hearing_since_) {
+        hearing_since_ = monotonic_now() + kRetransmission;
+    }
+}
+
+}  // namespace heartgate::control

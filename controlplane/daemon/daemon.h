@@ -51,6 +51,7 @@ public:
     void get_endpoint(const v1::GetEndpointRequest& request, Answer<v1::Endpoint> answer) override;
     void isolate(const v1::IsolateRequest& request, Answer<v1::IsolateResponse> answer) override;
     void release(const v1::ReleaseRequest& request, Answer<v1::ReleaseResponse> answer) override;
+    void remove(const v1::RemoveEndpointRequest& request, Answer<v1::RemoveEndpointResponse> answer) override;
     void get_policy(const v1::GetPolicyRequest& request, Answer<v1::GetPolicyResponse> answer) override;
     void check_policy(const v1::CheckPolicyRequest& request, Answer<v1::CheckPolicyResponse> answer) override;
     void apply_policy(const v1::ApplyPolicyRequest& request, Answer<v1::ApplyPolicyResponse> answer) override;
@@ -81,11 +82,13 @@ private:
     // One line on how long a change took from its detection to every worker, for heartbeats that say when it was found.
     void account_for_change(const v1::HeartbeatReceived& received);
     [[nodiscard]] Expected<void> renew_identity();
+    // The certificate of an endpoint is good for nothing from now on, here and at the listener.
+    void revoke(EndpointRecord& record);
     void tick();
+    void report_bindings();
     void update_hearing();
     // A sentence if nothing can be written to disk now: what must be on disk is refused rather than left waiting.
     [[nodiscard]] std::optional<Error> disk_trouble() const;
-    void report_bindings();
 
     boost::asio::io_context& loop_;
     Configuration configuration_;
@@ -94,6 +97,7 @@ private:
     Primary primary_;
     std::int64_t started_unix_ms_;
 
+    v1::Trust trust_;
     std::string trouble_;  // of the store
     StoreWriter store_;
     EventLog events_;
@@ -110,11 +114,11 @@ private:
     DataplaneLink dataplane_;
 
     std::vector<std::shared_ptr<Isolation>> isolations_;
+    bool without_room_ = false;             // some bindings, and it was reported
     bool listener_ready_ = false;           // it accepts endpoints
     std::optional<Instant> hearing_since_;  // listener and dataplane both there, and this loop not stalled
     Instant last_tick_{};
     std::int64_t identity_renewal_unix_s_ = 0;
-    bool without_room_ = false;             // some bindings, and it was reported
     boost::asio::steady_timer tick_timer_;
 };
 

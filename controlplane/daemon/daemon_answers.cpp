@@ -13,6 +13,7 @@ namespace heartgate::control {
 namespace {
 
 constexpr std::size_t kMostReason = 255;
+constexpr std::size_t kMostBy = 64;
 constexpr std::uint32_t kMostListed = 10'000;
 constexpr std::uint32_t kMostPast = 1'000;
 constexpr std::uint32_t kMostFlows = 100'000;
@@ -154,6 +155,46 @@ void Daemon::release(const v1::ReleaseRequest& request, Answer<v1::ReleaseRespon
     });
 }
 
+void Daemon::remove(const v1::RemoveEndpointRequest& request, Answer<v1::RemoveEndpointResponse> answer) {
+    const auto found = registry_.find(request.endpoint());
+    if (!found) {
+        answer(tl::unexpected(found.error()));
+        return;
+    }
+    EndpointRecord& record = **found;
+    const std::string& host = record.stored.host;
+    const bool held = record.target.isolated || record.published.isolated || record.stored.colour == v1::RED;
+    const char* state = record.stored.manual_isolation ? "isolated by hand" : held ? "isolated or RED" : "not isolated";
+    if (held && !request.force()) {
+        answer(error(ErrorKind::kFailedPrecondition,
+                     fmt::format("{} is {}, and removing it would free the machine: have it cleaned or release it "
+                                 "first, or remove it with --force",
+                                 host, state)));
+        return;
+    }
+    if (const auto trouble = disk_trouble()) {
+        answer(tl::unexpected(*trouble));
+        return;
+    }
+    const std::string by = clean_text(request.by(), kMostBy);
+    v1::RemoveEndpointResponse response;
+    *response.mutable_endpoint() = describe(record);
+    revoke(record);
+    registry_.remove(
+        record,
+        fmt::format("{} ({}) was removed by {}{}: it was {} {}, {}", host, record.stored.id,
+                    by.empty() ? "an administrator" : by, held ? " with --force" : "",
+                    v1::Colour_Name(record.stored.colour), v1::Presence_Name(record.stored.presence), state),
+        [this, &record, response = std::move(response), answer = std::move(answer)]() mutable {
+            bindings_.forget(record);
+            dataplane_.when_applied(record.stored.index, kAppliedPatience,
+                                    [response = std::move(response), answer](std::uint64_t applied_ns) mutable {
+                                        response.set_applied(applied_ns != 0);
+                                        answer(std::move(response));
+                                    });
+        });
+}
+
 void Daemon::get_policy(const v1::GetPolicyRequest& /*request*/, Answer<v1::GetPolicyResponse> answer) {
     answer(policy_.describe());
 }
@@ -211,6 +252,7 @@ void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusRespo
     response.set_dataplane_state(dataplane_.sentence());
     response.set_listener_connected(listener_.connected());
     policy_.fill(response);
+    if (dataplane_.attached()) response.set_bindings_without_room(producer_.without_room());
     for (const auto& [index, record] : registry_.by_index()) {
         const StoredEndpoint& stored = record->stored;
         const bool at_risk = stored.colour == v1::RED || record->target.isolated;
@@ -252,7 +294,6 @@ void Daemon::list_events(const v1::ListEventsRequest& request, Answer<v1::ListEv
             return;
         }
         id = (*found)->stored.id;
-    if (dataplane_.attached()) response.set_bindings_without_room(producer_.without_room());
     }
     v1::ListEventsResponse response;
     for (v1::Event& event : events_.newest(request.limit() == 0 ? 100 : request.limit(), id)) {

@@ -114,7 +114,12 @@ EndpointRecord& EndpointRegistry::add(StoredEndpoint endpoint, std::vector<Store
     return record;
 }
 
-std::uint32_t EndpointRegistry::next_index() const { return records_.empty() ? 1 : records_.rbegin()->first + 1; }
+// Not one of a removed endpoint either: what the dataplane holds of it may still be on its way out.
+std::uint32_t EndpointRegistry::next_index() const {
+    std::uint32_t highest = records_.empty() ? 0 : records_.rbegin()->first;
+    for (const auto& record : removed_) highest = std::max(highest, record->stored.index);
+    return highest + 1;
+}
 
 void EndpointRegistry::set_rules(WanRules rules) {
     rules_ = std::move(rules);
@@ -160,6 +165,7 @@ void EndpointRegistry::publish(EndpointRecord& record, std::uint64_t received_ns
 }
 
 void EndpointRegistry::apply(EndpointRecord& record, std::uint64_t received_ns, std::function<void()> done) {
+    if (!by_id_.contains(record.stored.id)) return;  // removed
     const EndpointState before = record.target;
     record.target = target_of(record);
     const Transition step = transition(record.published, record.target);
@@ -216,7 +222,7 @@ void EndpointRegistry::report(EndpointRecord& record, const EndpointState& befor
 }
 
 void EndpointRegistry::save(const EndpointRecord& record, StoreWriter::Done done) {
-    store_.write({record.stored}, std::move(done));
+    if (by_id_.contains(record.stored.id)) store_.write({record.stored}, std::move(done));
 }
 
 void EndpointRegistry::isolate(EndpointRecord& record, const std::string& reason, std::function<void()> done) {
@@ -230,6 +236,24 @@ void EndpointRegistry::release(EndpointRecord& record, std::function<void()> don
     record.stored.manual_isolation = false;
     record.stored.manual_reason.clear();
     apply(record, 0, std::move(done));
+    changed_(record);
+}
+
+void EndpointRegistry::remove(EndpointRecord& record, const std::string& text, std::function<void()> done) {
+    ++record.change;  // a release that is on its way is void
+    by_id_.erase(record.stored.id);
+    const auto entry = records_.find(record.stored.index);
+    removed_.push_back(std::move(entry->second));
+    records_.erase(entry);
+    events_.add(about(record, v1::ENDPOINT_REMOVED, text));
+    spdlog::warn("{}", text);
+    // Of a certificate that was renewed only the last one is known; the others name an endpoint that is unknown now.
+    store_.write({RemovedEndpoint{record.stored.id}, RevokedSerial{record.stored.certificate_serial}},
+                 [this, &record, done = std::move(done)] {
+                     record.target = {};
+                     publish(record, 0);
+                     done();
+                 });
     changed_(record);
 }
 

@@ -49,6 +49,10 @@ public:
     void isolate(EndpointRecord& record, const std::string& reason, std::function<void()> done);
     void release(EndpointRecord& record, std::function<void()> done);
 
+    // Takes it out of everything at once; what the dataplane holds of it goes when `done` runs, once it is on disk.
+    // The record itself stays in memory, since answers may still be on their way to it.
+    void remove(EndpointRecord& record, const std::string& text, std::function<void()> done);
+
     void traffic(std::uint32_t index, Instant seen);
     // The conclusions of silence, for all. See EndpointHealth::tick.
     void tick(Instant now, std::optional<Instant> hearing_since);
@@ -67,6 +71,7 @@ private:
     WanRules rules_;
     std::map<std::uint32_t, std::unique_ptr<EndpointRecord>> records_;  // by index
     std::unordered_map<std::string, EndpointRecord*> by_id_;
+    std::vector<std::unique_ptr<EndpointRecord>> removed_;
 };
 
 }  // namespace heartgate::control

@@ -47,8 +47,13 @@ std::string secret_of(const std::string& token) {
 }  // namespace
 
 Enrolment::Enrolment(const pki::CertificateAuthority& authority, EndpointRegistry& registry, StoreWriter& store,
-                     EventLog& events, std::chrono::seconds validity)
-    : authority_{authority}, registry_{registry}, store_{store}, events_{events}, validity_{validity} {}
+                     EventLog& events, std::chrono::seconds validity, Hooks hooks)
+    : authority_{authority},
+      registry_{registry},
+      store_{store},
+      events_{events},
+      validity_{validity},
+      hooks_{std::move(hooks)} {}
 
 void Enrolment::load(const StoredState& state) {
     for (const StoredToken& token : state.tokens) tokens_[token.hash] = {token.uses_left, token.expires_unix_s, {}};
@@ -70,7 +75,7 @@ void Enrolment::call(const v1::EnrolmentCall& call, Answer answer) {
     };
     const auto peer = IpAddress::from_wire(call.peer_address());
     if (call.has_enrol()) {
-        enrol(call.enrol(), peer ? peer->text() : "an unknown address", complete);
+        enrol(call.enrol(), peer, complete);
     } else if (call.has_renew()) {
         renew(call, complete);
     } else {
@@ -78,7 +83,8 @@ void Enrolment::call(const v1::EnrolmentCall& call, Answer answer) {
     }
 }
 
-void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, const Complete& complete) {
+void Enrolment::enrol(const v1::EnrolRequest& request, const std::optional<IpAddress>& from, const Complete& complete) {
+    const std::string peer = from ? from->text() : "an unknown address";
     if (request.token().size() > kMostToken + 80 || request.machine_id().size() > kMostMachineId) {
         complete(error(ErrorKind::kInvalidArgument, "token or machine id too long; allowed: 128 and 64 bytes"));
         return;
@@ -99,7 +105,7 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
     if (const auto used = token.used.find(*key); used != token.used.end()) {
         EndpointRecord* record = registry_.find_id(used->second);
         if (record == nullptr) {
-            complete(error(ErrorKind::kInternal, "the endpoint of this token is gone: use a new token"));
+            complete(error(ErrorKind::kUnauthenticated, "the endpoint of this token was removed: use a new token"));
             return;
         }
         auto response = issue(request.csr_der(), record->stored);
@@ -111,7 +117,10 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
         complete(error(ErrorKind::kUnauthenticated, "the token is used up: make a new one with `hgctl token create`"));
         return;
     }
-    if (const EndpointRecord* isolated = isolated_on(request.machine_id())) {
+    EndpointRecord* known = from ? hooks_.machine_at(*from) : nullptr;
+    const EndpointRecord* isolated = isolated_on(request.machine_id());
+    if (isolated == nullptr && known != nullptr && known->target.isolated) isolated = known;
+    if (isolated != nullptr) {
         const std::string text =
             fmt::format("enrolment from {} refused: this machine is enrolled as {} ({}), which is isolated", peer,
                         isolated->stored.host, isolated->stored.id);
@@ -120,6 +129,12 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
         complete(error(ErrorKind::kFailedPrecondition,
                        "this machine is enrolled and isolated: have it cleaned or released first (`hgctl endpoint "
                        "list` shows it)"));
+        return;
+    }
+    // One that is connected has lost nothing: this is another machine behind the same MAC, or the claim of one.
+    if (known != nullptr && !known->live()) {
+        spdlog::info("{} at {} enrols anew and keeps its entry {}", known->stored.host, peer, known->stored.id);
+        enrol_again(request, *key, token, entry->first, *known, complete);
         return;
     }
     auto id = make_uuid();
@@ -146,6 +161,37 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::string& peer, 
                                   TokenUse{entry->first, *key, endpoint.id}};
     registry_.add(std::move(endpoint), std::move(also),
                   [complete, response = std::move(response)] { complete(response); });
+}
+
+void Enrolment::enrol_again(const v1::EnrolRequest& request, const std::string& key, Token& token,
+                            const std::string& hash, EndpointRecord& record, const Complete& complete) {
+    const std::string former = record.stored.certificate_serial;
+    StoredEndpoint renewed = record.stored;
+    auto response = issue(request.csr_der(), renewed);
+    if (!response) {
+        complete(std::move(response));
+        return;
+    }
+    hooks_.revoke(record);
+    --token.uses_left;
+    token.used[key] = record.stored.id;
+    record.stored = std::move(renewed);
+    record.stored.key_fingerprint = key;
+    record.stored.machine_id = request.machine_id();
+    record.stored.boot = 0;
+    record.stored.sequence = 0;
+    // Its colour stays until it has shown another; its count of heartbeats begins anew.
+    record.health = EndpointHealth{
+        record.health.colour(), record.health.presence(), {}, std::chrono::milliseconds{record.stored.interval_ms}};
+    v1::Event event;
+    event.set_kind(v1::ENDPOINT_ENROLLED);
+    event.set_endpoint_id(record.stored.id);
+    event.set_host(record.stored.host);
+    event.set_text(fmt::format("{} has enrolled anew, its former certificate is revoked", record.stored.host));
+    events_.add(std::move(event));
+    store_.write({record.stored, RevokedSerial{former}, StoredToken{hash, token.uses_left, token.expires_unix_s},
+                  TokenUse{hash, key, record.stored.id}},
+                 [complete, response = std::move(response)] { complete(response); });
 }
 
 const EndpointRecord* Enrolment::isolated_on(const std::string& machine_id) const {

@@ -182,6 +182,16 @@ void HeartbeatIntake::stream_closed(std::uint64_t stream) {
     sessions_.erase(entry);
 }
 
+void HeartbeatIntake::revoke(EndpointRecord& record, const std::string& serial) {
+    revoked_.insert(serial);
+    std::erase_if(sessions_, [&](const auto& entry) {
+        if (entry.second.record != &record) return false;
+        record.health.stream_closed(entry.first);
+        close_(entry.first, kUnauthenticated, "the certificate was revoked: enrol the endpoint again");
+        return true;
+    });
+}
+
 void HeartbeatIntake::forget_streams() {
     for (const auto& [stream, session] : sessions_) session.record->health.stream_closed(stream);
     sessions_.clear();

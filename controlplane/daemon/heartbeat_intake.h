@@ -27,6 +27,8 @@ public:
                     EventLog& events, Close close);
 
     void set_revoked(std::set<std::string> serials) { revoked_ = std::move(serials); }
+    // Whoever has this certificate is no longer heard; the endpoint's open streams are ended.
+    void revoke(EndpointRecord& record, const std::string& serial);
 
     void stream_opened(const v1::StreamOpened& opened);
     // `replayed`: the last heartbeat of a stream, repeated by the listener after a reconnect.

@@ -276,6 +276,11 @@ void SqliteStore::apply(const StoredPolicy& policy) {
         .step();
 }
 
+void SqliteStore::apply(const RemovedEndpoint& removed) {
+    SqliteStatement{database_, "DELETE FROM binding WHERE endpoint = ?"}.text(removed.id).step();
+    SqliteStatement{database_, "DELETE FROM endpoint WHERE id = ?"}.text(removed.id).step();
+}
+
 void SqliteStore::apply(const RemovedPolicy& removed) {
     SqliteStatement{database_, "DELETE FROM policy WHERE revision = ?"}.number(removed.revision).step();
 }

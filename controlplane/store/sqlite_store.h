@@ -31,6 +31,7 @@ private:
     void apply(const StoredToken& token);
     void apply(const TokenUse& use);
     void apply(const StoredPolicy& policy);
+    void apply(const RemovedEndpoint& removed);
     void apply(const RemovedPolicy& removed);
     void apply(const RevokedSerial& revoked);
     void apply(const v1::Event& event);

@@ -64,6 +64,10 @@ struct StoredPolicy {
     std::string file_name;
     std::int64_t applied_unix_ms = 0;
 };
+// Its bindings with it.
+struct RemovedEndpoint {
+    std::string id;
+};
 // One that did not come into force after all.
 struct RemovedPolicy {
     std::uint64_t revision = 0;
@@ -84,8 +88,8 @@ struct StoredState {
     std::vector<v1::Event> events;  // the newest ones, oldest first
 };
 
-using StoreChange =
-    std::variant<StoredEndpoint, StoredToken, TokenUse, StoredPolicy, RemovedPolicy, RevokedSerial, v1::Event>;
+using StoreChange = std::variant<StoredEndpoint, StoredToken, TokenUse, StoredPolicy, RemovedEndpoint, RemovedPolicy,
+                                 RevokedSerial, v1::Event>;
 
 class Store {
 public:

@@ -26,6 +26,7 @@ public:
     virtual void get_endpoint(const v1::GetEndpointRequest&, Answer<v1::Endpoint>) = 0;
     virtual void isolate(const v1::IsolateRequest&, Answer<v1::IsolateResponse>) = 0;
     virtual void release(const v1::ReleaseRequest&, Answer<v1::ReleaseResponse>) = 0;
+    virtual void remove(const v1::RemoveEndpointRequest&, Answer<v1::RemoveEndpointResponse>) = 0;
 
     virtual void get_policy(const v1::GetPolicyRequest&, Answer<v1::GetPolicyResponse>) = 0;
     virtual void check_policy(const v1::CheckPolicyRequest&, Answer<v1::CheckPolicyResponse>) = 0;

@@ -52,6 +52,10 @@ public:
     Unary* Release(Context* context, const v1::ReleaseRequest* request, v1::ReleaseResponse* response) override {
         return place_.call(context, request, response, &Backend::release);
     }
+    Unary* Remove(Context* context, const v1::RemoveEndpointRequest* request,
+                  v1::RemoveEndpointResponse* response) override {
+        return place_.call(context, request, response, &Backend::remove);
+    }
 
 private:
     Place place_;

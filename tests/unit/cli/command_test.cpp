@@ -60,6 +60,15 @@ public:
         reply->set_applied_after_us(42);
         return grpc::Status::OK;
     }
+    grpc::Status Remove(grpc::ServerContext*, const v1::RemoveEndpointRequest* request,
+                        v1::RemoveEndpointResponse* reply) override {
+        remove = *request;
+        if (!request->force()) return {grpc::StatusCode::FAILED_PRECONDITION, "it is isolated; --force"};
+        *reply->mutable_endpoint() = sick_endpoint();
+        reply->set_applied(true);
+        return grpc::Status::OK;
+    }
+    v1::RemoveEndpointRequest remove;
     v1::ListEndpointsRequest list;
     v1::IsolateRequest isolate;
     bool applied = true;
@@ -183,6 +192,20 @@ TEST_CASE("a policy that the dataplane refuses is shown beside the running one")
         CHECK_THAT(result.out, Contains("too many rules"));
         CHECK_THAT(result.out, Contains("4"));
     }
+}
+
+TEST_CASE("endpoint remove asks first, needs force for a held one, and says who removes") {
+    const Gateway gateway;
+    const std::vector<std::string> plain{"endpoint", "remove", "DESKTOP-SJAJN20"};
+    CHECK(hgctl(gateway.socket(), plain).code != kOk);  // nobody answers the question
+    CHECK(gateway.endpoints.remove.endpoint().empty());
+    const auto refused = hgctl(gateway.socket(), {"endpoint", "remove", "DESKTOP-SJAJN20", "--yes"});
+    CHECK(refused.code == kFailed);
+    CHECK_THAT(refused.err, Contains("--force"));
+    const auto removed = hgctl(gateway.socket(), {"endpoint", "remove", "DESKTOP-SJAJN20", "--yes", "--force"});
+    CHECK(removed.code == kOk);
+    CHECK_THAT(removed.out, Contains("its certificate is revoked"));
+    CHECK_FALSE(gateway.endpoints.remove.by().empty());
 }
 
 TEST_CASE("endpoint list passes its filters on") {
