@@ -7,11 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
-#include <memory>
 #include <set>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
+#include "controlplane/cli/noun.h"
 #include "heartgate/v1/endpoint.grpc.pb.h"
 
 namespace heartgate::control::cli {
@@ -207,46 +207,38 @@ int remove(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_endpoint_commands(CLI::App& app, Context& context) {
-    CLI::App* noun =
-        app.add_subcommand("endpoint", "machines behind the gateway")->fallthrough()->require_subcommand(1);
-    noun->footer("Example: hgctl endpoint list --health YELLOW,RED");
-    const auto arguments = std::make_shared<Arguments>();
-    const auto verb = [&](const char* name, const char* description, const char* example, auto function) {
-        CLI::App* sub = noun->add_subcommand(name, description)->fallthrough();
-        sub->footer(std::string("Example: ") + example);
-        sub->callback([&context, arguments, function] {
-            context.command = [&context, arguments, function] { return function(context, *arguments); };
-        });
-        return sub;
-    };
-    CLI::App* list_verb = verb("list", "all endpoints, by name", "hgctl endpoint list --presence MISSING", list);
-    list_verb->add_option("--health", arguments->colours, "only these: GREEN, YELLOW, RED")
+    Noun<Arguments> noun(app, context, "endpoint", "machines behind the gateway",
+                         "hgctl endpoint list --health YELLOW,RED");
+    Arguments& arguments = noun.arguments();
+    CLI::App& list_verb = noun.verb("list", "all endpoints, by name", "hgctl endpoint list --presence MISSING", list);
+    list_verb.add_option("--health", arguments.colours, "only these: GREEN, YELLOW, RED")
         ->delimiter(',')
         ->check(CLI::IsMember({"GREEN", "YELLOW", "RED"}));
-    list_verb->add_option("--presence", arguments->presences, "only these: CONNECTED, MISSING, ASLEEP, NONE")
+    list_verb.add_option("--presence", arguments.presences, "only these: CONNECTED, MISSING, ASLEEP, NONE")
         ->delimiter(',')
         ->check(CLI::IsMember({"CONNECTED", "MISSING", "ASLEEP", "NONE"}));
-    list_verb->add_option("--name", arguments->name, "only those whose host or user contains this");
+    list_verb.add_option("--name", arguments.name, "only those whose host or user contains this");
 
     constexpr auto kWhich = "host name or UUID";
-    verb("show", "everything about one endpoint", "hgctl endpoint show adserver", show)
-        ->add_option("ENDPOINT", arguments->endpoint, kWhich)
+    noun.verb("show", "everything about one endpoint", "hgctl endpoint show adserver", show)
+        .add_option("ENDPOINT", arguments.endpoint, kWhich)
         ->required();
-    CLI::App* isolate_verb = verb("isolate", "cut an endpoint off from everything but the allowed list, until released",
-                                  "hgctl endpoint isolate adserver --reason 'beaconing, ticket 4711'", isolate);
-    isolate_verb->add_option("ENDPOINT", arguments->endpoint, kWhich)->required();
-    isolate_verb->add_option("--reason", arguments->reason, "shown to its user and kept in the log, at most 255 bytes")
+    CLI::App& isolate_verb =
+        noun.verb("isolate", "cut an endpoint off from everything but the allowed list, until released",
+                  "hgctl endpoint isolate adserver --reason 'beaconing, ticket 4711'", isolate);
+    isolate_verb.add_option("ENDPOINT", arguments.endpoint, kWhich)->required();
+    isolate_verb.add_option("--reason", arguments.reason, "shown to its user and kept in the log, at most 255 bytes")
         ->required();
-    verb("release", "take an isolation by hand back; an endpoint whose health isolates it stays isolated",
-         "hgctl endpoint release adserver", release)
-        ->add_option("ENDPOINT", arguments->endpoint, kWhich)
+    noun.verb("release", "take an isolation by hand back; an endpoint whose health isolates it stays isolated",
+              "hgctl endpoint release adserver", release)
+        .add_option("ENDPOINT", arguments.endpoint, kWhich)
         ->required();
-    CLI::App* remove_verb =
-        verb("remove", "forget an endpoint and revoke its certificate; to come back it needs a token",
-             "hgctl endpoint remove adserver --yes", remove);
-    remove_verb->add_option("ENDPOINT", arguments->endpoint, kWhich)->required();
-    remove_verb->add_flag("--yes", arguments->yes, "do not ask");
-    remove_verb->add_flag("--force", arguments->force, "also if it is isolated or RED, which frees the machine");
+    CLI::App& remove_verb =
+        noun.verb("remove", "forget an endpoint and revoke its certificate; to come back it needs a token",
+                  "hgctl endpoint remove adserver --yes", remove);
+    remove_verb.add_option("ENDPOINT", arguments.endpoint, kWhich)->required();
+    remove_verb.add_flag("--yes", arguments.yes, "do not ask");
+    remove_verb.add_flag("--force", arguments.force, "also if it is isolated or RED, which frees the machine");
 }
 
 }  // namespace heartgate::control::cli

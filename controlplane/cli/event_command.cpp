@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <memory>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
+#include "controlplane/cli/noun.h"
 #include "heartgate/v1/event.grpc.pb.h"
 
 namespace heartgate::control::cli {
@@ -87,26 +87,17 @@ int follow(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_event_commands(CLI::App& app, Context& context) {
-    CLI::App* noun = app.add_subcommand("event", "what happened")->fallthrough()->require_subcommand(1);
-    noun->footer("Example: hgctl event follow");
-    const auto arguments = std::make_shared<Arguments>();
-    const auto verb = [&](const char* name, const char* description, const char* example, auto function) {
-        CLI::App* sub = noun->add_subcommand(name, description)->fallthrough();
-        sub->footer(std::string("Example: ") + example);
-        sub->callback([&context, arguments, function] {
-            context.command = [&context, arguments, function] { return function(context, *arguments); };
-        });
-        return sub;
-    };
-    CLI::App* list_verb =
-        verb("list", "past events, oldest first", "hgctl event list --endpoint adserver --limit 20", list);
-    list_verb->add_option("--limit", arguments->limit, "the newest so many")
+    Noun<Arguments> noun(app, context, "event", "what happened", "hgctl event follow");
+    Arguments& arguments = noun.arguments();
+    CLI::App& list_verb =
+        noun.verb("list", "past events, oldest first", "hgctl event list --endpoint adserver --limit 20", list);
+    list_verb.add_option("--limit", arguments.limit, "the newest so many")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
-    list_verb->add_option("--endpoint", arguments->endpoint, "only of this one: host name or UUID");
-    verb("follow", "each event as it happens, until interrupted; with --output json one object per line",
-         "hgctl event follow --last 0 --output json", follow)
-        ->add_option("--last", arguments->last, "begin with so many past ones")
+    list_verb.add_option("--endpoint", arguments.endpoint, "only of this one: host name or UUID");
+    noun.verb("follow", "each event as it happens, until interrupted; with --output json one object per line",
+              "hgctl event follow --last 0 --output json", follow)
+        .add_option("--last", arguments.last, "begin with so many past ones")
         ->check(CLI::Range(0, 1000))
         ->capture_default_str();
 }

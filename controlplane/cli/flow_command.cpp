@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <memory>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
+#include "controlplane/cli/noun.h"
 #include "heartgate/v1/statistics.grpc.pb.h"
 
 namespace heartgate::control::cli {
@@ -60,18 +60,14 @@ int list(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_flow_commands(CLI::App& app, Context& context) {
-    CLI::App* noun =
-        app.add_subcommand("flow", "connections through the gateway")->fallthrough()->require_subcommand(1);
-    noun->footer("Example: hgctl flow list --address 10.10.0.20");
-    CLI::App* verb = noun->add_subcommand("list", "flows with their verdict")->fallthrough();
-    verb->footer("Example: hgctl flow list --limit 20");
-    const auto arguments = std::make_shared<Arguments>();
-    verb->add_option("--limit", arguments->limit, "at most so many")
+    Noun<Arguments> noun(app, context, "flow", "connections through the gateway",
+                         "hgctl flow list --address 10.10.0.20");
+    Arguments& arguments = noun.arguments();
+    CLI::App& verb = noun.verb("list", "flows with their verdict", "hgctl flow list --limit 20", list);
+    verb.add_option("--limit", arguments.limit, "at most so many")
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
-    verb->add_option("--address", arguments->address, "only flows from or to this address");
-    verb->callback(
-        [&context, arguments] { context.command = [&context, arguments] { return list(context, *arguments); }; });
+    verb.add_option("--address", arguments.address, "only flows from or to this address");
 }
 
 }  // namespace heartgate::control::cli

@@ -8,11 +8,11 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <memory>
 #include <sstream>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
+#include "controlplane/cli/noun.h"
 #include "heartgate/v1/policy.grpc.pb.h"
 
 namespace heartgate::control::cli {
@@ -158,26 +158,17 @@ int apply(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_policy_commands(CLI::App& app, Context& context) {
-    CLI::App* noun =
-        app.add_subcommand("policy", "who may reach what, in which health")->fallthrough()->require_subcommand(1);
-    noun->footer("Example: hgctl policy apply /etc/heartgate/policy.yaml");
-    const auto arguments = std::make_shared<Arguments>();
-    const auto verb = [&](const char* name, const char* description, const char* example, auto function) {
-        CLI::App* sub = noun->add_subcommand(name, description)->fallthrough();
-        sub->footer(std::string("Example: ") + example);
-        sub->callback([&context, arguments, function] {
-            context.command = [&context, arguments, function] { return function(context, *arguments); };
-        });
-        return sub;
-    };
-    verb("show", "the policy in force", "hgctl policy show --yaml > policy.yaml", show)
-        ->add_flag("--yaml", arguments->yaml, "as it was applied, instead of a table");
-    verb("check", "validate a file without applying it", "hgctl policy check policy.yaml", check)
-        ->add_option("FILE", arguments->file, "policy in YAML; - for the standard input")
+    Noun<Arguments> noun(app, context, "policy", "who may reach what, in which health",
+                         "hgctl policy apply /etc/heartgate/policy.yaml");
+    Arguments& arguments = noun.arguments();
+    noun.verb("show", "the policy in force", "hgctl policy show --yaml > policy.yaml", show)
+        .add_flag("--yaml", arguments.yaml, "as it was applied, instead of a table");
+    noun.verb("check", "validate a file without applying it", "hgctl policy check policy.yaml", check)
+        .add_option("FILE", arguments.file, "policy in YAML; - for the standard input")
         ->required();
-    verb("apply", "validate a file and put it into force; one that is not valid changes nothing",
-         "hgctl policy apply policy.yaml", apply)
-        ->add_option("FILE", arguments->file, "policy in YAML; - for the standard input")
+    noun.verb("apply", "validate a file and put it into force; one that is not valid changes nothing",
+              "hgctl policy apply policy.yaml", apply)
+        .add_option("FILE", arguments.file, "policy in YAML; - for the standard input")
         ->required();
 }
 

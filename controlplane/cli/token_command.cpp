@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <memory>
 
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
+#include "controlplane/cli/noun.h"
 #include "heartgate/v1/administration.grpc.pb.h"
 
 namespace heartgate::control::cli {
@@ -36,21 +36,18 @@ int create(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_token_commands(CLI::App& app, Context& context) {
-    CLI::App* noun = app.add_subcommand("token", "what lets new endpoints enrol")->fallthrough()->require_subcommand(1);
-    noun->footer("Example: hgctl token create --uses 20");
-    CLI::App* verb = noun->add_subcommand("create", "a new enrolment token, on the standard output")->fallthrough();
-    verb->footer("Example: token=$(hgctl token create --uses 20 --valid 2h)");
-    const auto arguments = std::make_shared<Arguments>();
-    verb->add_option("--uses", arguments->uses, "how many endpoints may enrol with it")
+    Noun<Arguments> noun(app, context, "token", "what lets new endpoints enrol", "hgctl token create --uses 20");
+    Arguments& arguments = noun.arguments();
+    CLI::App& verb = noun.verb("create", "a new enrolment token, on the standard output",
+                               "token=$(hgctl token create --uses 20 --valid 2h)", create);
+    verb.add_option("--uses", arguments.uses, "how many endpoints may enrol with it")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
-    verb->add_option("--valid", arguments->valid_s, "for how long, up to 30 days: 90s, 30m, 2h, 7d")
+    verb.add_option("--valid", arguments.valid_s, "for how long, up to 30 days: 90s, 30m, 2h, 7d")
         ->transform(CLI::AsNumberWithUnit(
             std::map<std::string, std::uint32_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}}))
         ->check(CLI::Range(1, 2'592'000))
         ->default_str("24h");
-    verb->callback(
-        [&context, arguments] { context.command = [&context, arguments] { return create(context, *arguments); }; });
 }
 
 }  // namespace heartgate::control::cli
