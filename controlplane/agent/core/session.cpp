@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controlplane/agent/core/session.h"
 
+#include <utility>
+
 namespace heartgate::control::agent {
 
 Session::Session(Transport& transport, Sequence& sequence, std::vector<Gateway> gateways, Milliseconds interval,
@@ -11,8 +13,7 @@ Session::Session(Transport& transport, Sequence& sequence, std::vector<Gateway> 
       interval_{interval},
       back_off_{std::move(random)} {}
 
-v1::Heartbeat Session::numbered() {
-    v1::Heartbeat heartbeat = current_;
+v1::Heartbeat Session::numbered(v1::Heartbeat heartbeat) {
     heartbeat.set_boot(sequence_.boot());
     heartbeat.set_sequence(sequence_.next());
     heartbeat.set_interval_ms(static_cast<std::uint32_t>(interval_.count()));
@@ -20,7 +21,7 @@ v1::Heartbeat Session::numbered() {
 }
 
 void Session::send(std::uint64_t detected_monotonic_ns, Moment now) {
-    v1::Heartbeat heartbeat = numbered();
+    v1::Heartbeat heartbeat = numbered(current_);
     heartbeat.set_detected_monotonic_ns(detected_monotonic_ns);
     last_sent_ = now.monotonic;
     transport_.send(heartbeat);
@@ -28,6 +29,10 @@ void Session::send(std::uint64_t detected_monotonic_ns, Moment now) {
 
 void Session::say(const v1::Heartbeat& heartbeat, std::uint64_t detected_monotonic_ns, Moment now) {
     current_ = heartbeat;
+    if (detected_monotonic_ns != 0 && !established() && !unheard_) {
+        unheard_ = heartbeat;
+        unheard_->set_detected_monotonic_ns(detected_monotonic_ns);
+    }
     if (open_) send(detected_monotonic_ns, now);
 }
 
@@ -37,7 +42,20 @@ void Session::open(Moment now) {
     opened_ = now.monotonic;
     ++stream_;
     transport_.open(stream_, gateways_[gateway_]);
-    send(0, now);
+    std::uint64_t detected_monotonic_ns = 0;
+    if (unheard_) {
+        detected_monotonic_ns = unheard_->detected_monotonic_ns();
+        // Its findings, but the machine's name and addresses as they are now. What is RED by now says so first: a
+        // gateway that knows it must not hear of anything better in between.
+        v1::Heartbeat detection = current_;
+        detection.set_colour(unheard_->colour());
+        *detection.mutable_reasons() = unheard_->reasons();
+        if (current_.colour() != v1::RED && detection.SerializeAsString() != current_.SerializeAsString()) {
+            detection.set_detected_monotonic_ns(std::exchange(detected_monotonic_ns, 0));
+            transport_.send(numbered(std::move(detection)));
+        }
+    }
+    send(detected_monotonic_ns, now);
 }
 
 Milliseconds Session::poll(Moment now) {
@@ -67,7 +85,7 @@ void Session::reconnect(Moment now) {
 void Session::goodbye() {
     running_ = false;
     if (!open_) return;
-    v1::Heartbeat heartbeat = numbered();
+    v1::Heartbeat heartbeat = numbered(current_);
     heartbeat.set_goodbye(true);
     transport_.finish(heartbeat);
 }
@@ -81,6 +99,7 @@ void Session::set_interval(Milliseconds interval, Moment now) {
 bool Session::directive(std::uint64_t stream) {
     if (!open_ || stream != stream_) return false;
     answered_ = true;
+    unheard_.reset();
     failures_in_a_row_ = 0;
     return true;
 }

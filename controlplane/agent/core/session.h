@@ -50,7 +50,7 @@ public:
 private:
     void open(Moment now);
     void send(std::uint64_t detected_monotonic_ns, Moment now);
-    [[nodiscard]] v1::Heartbeat numbered();
+    [[nodiscard]] v1::Heartbeat numbered(v1::Heartbeat heartbeat);
 
     Transport& transport_;
     Sequence& sequence_;
@@ -59,6 +59,9 @@ private:
     BackOff back_off_;
 
     v1::Heartbeat current_;
+    // The first detection that no gateway has heard of: said on each new stream, before what holds by then, until one
+    // answers. Otherwise what is cleaned before a stream stands would never have been reported.
+    std::optional<v1::Heartbeat> unheard_;
     bool running_ = false;
     bool open_ = false;
     bool answered_ = false;

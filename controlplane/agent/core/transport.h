@@ -30,7 +30,8 @@ public:
     virtual ~Transport() = default;
     // Begins to connect; messages may be sent at once. on_closed() follows exactly once.
     virtual void open(std::uint64_t stream, const Gateway& gateway) = 0;
-    // While one is still being written only the newest of the others waits: each says everything.
+    // While one is still being written the newest of the others waits, since each says everything, and before it those
+    // that report a detection.
     virtual void send(const v1::Heartbeat& heartbeat) = 0;
     // Sends the last one and ends the stream in good order.
     virtual void finish(const v1::Heartbeat& goodbye) = 0;

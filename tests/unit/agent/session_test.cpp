@@ -71,6 +71,56 @@ TEST_CASE("a change is sent at once, with the time of its detection, and the int
     CHECK(line.transport.sent[2].colour() == v1::YELLOW);
 }
 
+TEST_CASE("what was detected and cleaned while no gateway answered is reported first, until one has answered") {
+    Line line;
+    line.session.poll(line.clock.now());
+    line.session.directive(line.stream());
+    line.session.closed(line.stream(), CloseCause::kUnreachable, line.clock.now());
+    const std::size_t before = line.transport.sent.size();
+    v1::Heartbeat detected;
+    detected.set_colour(v1::YELLOW);
+    detected.set_host("old name");
+    detected.add_reasons()->set_code(v1::MALWARE_DETECTED);
+    line.session.say(detected, 123, line.clock.now());
+    v1::Heartbeat cleaned;
+    cleaned.set_colour(v1::YELLOW);
+    cleaned.set_host("new name");
+    cleaned.add_reasons()->set_code(v1::DWELL_TIME);
+    line.session.say(cleaned, 0, line.clock.now());
+    CHECK(line.transport.sent.size() == before);
+
+    for (std::size_t attempt = 0; attempt < 2; ++attempt) {
+        line.pass_and_poll(15s);
+        REQUIRE(line.transport.sent.size() == before + 2 * attempt + 2);
+        const v1::Heartbeat& first = line.transport.sent[before + 2 * attempt];
+        const v1::Heartbeat& second = line.transport.sent[before + 2 * attempt + 1];
+        CHECK(first.reasons(0).code() == v1::MALWARE_DETECTED);
+        CHECK(first.detected_monotonic_ns() == 123);
+        CHECK(first.host() == "new name");
+        CHECK(second.reasons(0).code() == v1::DWELL_TIME);
+        CHECK(second.detected_monotonic_ns() == 0);
+        CHECK(second.sequence() > first.sequence());
+        if (attempt == 1) line.session.directive(line.stream());
+        line.session.closed(line.stream(), CloseCause::kUnreachable, line.clock.now());
+    }
+    line.pass_and_poll(15s);
+    REQUIRE(line.transport.sent.size() == before + 5);
+    CHECK(line.transport.sent.back().reasons(0).code() == v1::DWELL_TIME);
+}
+
+TEST_CASE("what is RED by the time a stream opens is not said to have been YELLOW first") {
+    Line line;
+    v1::Heartbeat state;
+    state.set_colour(v1::YELLOW);
+    line.session.say(state, 123, line.clock.now());
+    state.set_colour(v1::RED);
+    line.session.say(state, 0, line.clock.now());
+    line.session.poll(line.clock.now());
+    REQUIRE(line.transport.sent.size() == 1);
+    CHECK(line.transport.sent[0].colour() == v1::RED);
+    CHECK(line.transport.sent[0].detected_monotonic_ns() == 123);
+}
+
 TEST_CASE("after a good stream broke the first attempt is quick, after short ones the waits double") {
     for (const double random : {0.0, 0.999}) {
         Line line{random};
