@@ -23,6 +23,7 @@
 #include "dataplane/endpoint/activity.h"
 #include "dataplane/endpoint/binding_table.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/kernel/kernel_path.h"
 #include "dataplane/policy/compiled_policy.h"
 #include "dataplane/worker/worker.h"
@@ -161,6 +162,7 @@ private:
                 .bindings = bindings_,
                 .gate = gate_,
                 .routes = routes_,
+                .fragments = fragments_,
                 .quiescence = quiescence_,
                 .kernel = kernel_,
                 .ports = {lan, wan},
@@ -189,6 +191,7 @@ private:
     BindingTable bindings_{1024, quiescence_};
     Gate gate_{endpoints_};
     RouteTable routes_{1024, quiescence_};
+    FragmentTracker fragments_;
     FlowTable flows_;
     NoKernel kernel_;
     Worker worker_;

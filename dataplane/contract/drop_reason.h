@@ -19,7 +19,6 @@ enum class DropReason : std::uint8_t {
     kBadIpChecksum,        // IPv4 header checksum
     kBadSource,            // martian source: multicast, loopback, unspecified, broadcast
     kUnknownVlan,          // a tag that no zone has
-    kFragment,             // fragments are not followed yet
     kBadTransport,         // upper-layer header truncated or malformed
     kUnsupportedProtocol,  // an upper-layer protocol that cannot be forwarded here
     // who sent it
@@ -36,11 +35,17 @@ enum class DropReason : std::uint8_t {
     kIsolatedDestination,
     kSourceHeartbeat,  // a heartbeat condition of the rule on the source failed
     kDestinationHeartbeat,
-    kRuleDrop,       // a rule with action drop
-    kDefaultDrop,    // rule 0
-    kUnsolicited,    // from the WAN, belongs to no flow and nothing is published
-    kBadTcpState,    // a TCP segment that cannot open a flow
-    kUnrelatedIcmp,  // an ICMP error about a packet of no flow
+    kRuleDrop,         // a rule with action drop
+    kDefaultDrop,      // rule 0
+    kUnsolicited,      // from the WAN, belongs to no flow and nothing is published
+    kBadTcpState,      // a TCP segment that cannot open a flow
+    kBadFragment,      // a size that no fragment has, or beyond 65,535 bytes (RFC 791, RFC 8200)
+    kTinyFragment,     // a first fragment without the whole upper-layer header (RFC 1858, RFC 7112)
+    kFragmentOverlap,  // overlaps with another one, or of a datagram that has an overlap (RFC 5722)
+    kOrphanFragment,   // its first fragment did not pass
+    kFragmentTimeout,  // its first fragment did not come
+    kFragmentLimit,    // too many datagrams in fragments or waiting fragments of this source, or in total
+    kUnrelatedIcmp,    // an ICMP error about a packet of no flow
     // resources and routes
     kFlowTableFull,
     kSourceQuota,  // the sender holds as many flows, or unanswered ones, as it may
@@ -70,7 +75,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "bad-ip-checksum",
                                                                              "bad-source",
                                                                              "unknown-vlan",
-                                                                             "fragment",
+
                                                                              "bad-transport",
                                                                              "unsupported-protocol",
                                                                              "spoofed-address",
@@ -89,6 +94,12 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "default-drop",
                                                                              "unsolicited",
                                                                              "bad-tcp-state",
+                                                                             "bad-fragment",
+                                                                             "tiny-fragment",
+                                                                             "fragment-overlap",
+                                                                             "orphan-fragment",
+                                                                             "fragment-timeout",
+                                                                             "fragment-limit",
                                                                              "unrelated-icmp",
                                                                              "flow-table-full",
                                                                              "source-quota",

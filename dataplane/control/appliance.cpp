@@ -115,6 +115,7 @@ void Appliance::add_workers() {
                                     .bindings = tables_->bindings,
                                     .gate = tables_->gate,
                                     .routes = tables_->routes,
+                                    .fragments = tables_->fragments,
                                     .quiescence = tables_->quiescence,
                                     .kernel = kernel_->path(),
                                     .ports = {},

@@ -10,6 +10,7 @@
 #include "dataplane/endpoint/binding_table.h"
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/route/route_table.h"
 
@@ -30,6 +31,7 @@ struct Tables {
     BindingTable bindings;
     RouteTable routes;
     FlowTable flows;
+    FragmentTracker fragments;
     Gate gate;
     HealthConsumer health;
 };

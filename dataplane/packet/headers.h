@@ -37,6 +37,7 @@ inline constexpr std::size_t kChecksum = 10;
 inline constexpr std::size_t kSource = 12;
 inline constexpr std::size_t kDestination = 16;
 inline constexpr std::uint16_t kDontFragment = 0x4000;
+inline constexpr std::uint16_t kMoreFragments = 0x2000;
 inline constexpr std::uint16_t kFragmentMask = 0x3fff;    // more fragments, offset
 inline constexpr std::uint16_t kFragmentOffset = 0x1fff;  // in units of 8 bytes
 inline constexpr std::uint8_t kOptionEnd = 0;
@@ -52,6 +53,10 @@ inline constexpr std::size_t kNextHeader = 6;
 inline constexpr std::size_t kHopLimit = 7;
 inline constexpr std::size_t kSource = 8;
 inline constexpr std::size_t kDestination = 24;
+inline constexpr std::size_t kFragmentLength = 8;  // the fragment header, 4.5
+inline constexpr std::size_t kFragmentOffset = 2;  // in it: units of 8 bytes from bit 3 on, more fragments in bit 0
+inline constexpr std::size_t kFragmentIdentification = 4;
+inline constexpr std::uint16_t kFragmentOffsetMask = 0xfff8;
 }  // namespace ipv6
 
 namespace tcp_header {  // RFC 9293

@@ -22,12 +22,19 @@ struct alignas(64) PacketMeta {
     std::uint16_t source_port = 0;       // host order; ICMP echo: identifier, other ICMP: 0
     std::uint16_t destination_port = 0;  // host order; ICMP: type
     std::uint16_t vlan = 0;
-    std::uint8_t protocol = 0;  // upper layer, after IPv6 extension headers
+    std::uint16_t fragment_begin = 0;           // of a fragment: its bytes of the datagram's payload are
+    std::uint16_t fragment_end = 0;             // [begin, end)
+    std::uint32_t fragment_identification = 0;  // as it stands in the packet
+    std::uint8_t protocol = 0;                  // upper layer, after IPv6 extension headers
     std::uint8_t hop_limit = 0;
     std::uint8_t tcp_flags = 0;
     contract::DropReason reason = contract::DropReason::kNone;
 
-    bool has_key : 1 = false;              // TCP, UDP or ICMP echo
+    bool has_key : 1 = false;              // TCP, UDP or ICMP echo, not in fragments
+    bool fragment : 1 = false;             // a part of an IP packet
+    bool first_fragment : 1 = false;       // the one with the upper-layer header
+    bool last_fragment : 1 = false;        // also of an IPv6 packet that is whole in one fragment
+    bool fragment_key : 1 = false;         // a first fragment whose flow key is filled in all the same
     bool group_frame : 1 = false;          // layer 2 broadcast or multicast
     bool group_destination : 1 = false;    // IP broadcast or multicast
     bool neighbour_discovery : 1 = false;  // RFC 4861, with hop limit 255

@@ -34,11 +34,17 @@ bool is_martian(std::uint32_t address) noexcept {
     return first == 0 || first == 127 || first >= 224 || (address >> 16U) == 0xa9fe;
 }
 
+// What it means that an upper-layer header is not whole.
+DropReason cut_off(const PacketMeta& meta) noexcept {
+    return meta.fragment ? DropReason::kTinyFragment : DropReason::kBadTransport;
+}
+
 DropReason check_tcp(const Input& input, std::size_t available, PacketMeta& meta) noexcept {
-    if (available < tcp_header::kLength) return DropReason::kBadTransport;
+    if (available < tcp_header::kLength) return cut_off(meta);
     const std::uint8_t* tcp = input.at(meta.transport);
     const std::size_t header = (tcp[tcp_header::kDataOffset] >> 4U) * std::size_t{4};
-    if (header < tcp_header::kLength || header > available) return DropReason::kBadTransport;  // RFC 9293, 3.1
+    if (header < tcp_header::kLength) return DropReason::kBadTransport;  // RFC 9293, 3.1
+    if (header > available) return cut_off(meta);
     meta.tcp_flags = tcp[tcp_header::kFlags] & 0x3fU;
     // No sender makes these; scanners do, to slip past filters: a segment opens, ends or resets, and all but the first
     // SYN and some resets acknowledge (RFC 9293, 3.1 and 3.10.7.4).
@@ -54,10 +60,11 @@ DropReason check_tcp(const Input& input, std::size_t available, PacketMeta& meta
 }
 
 DropReason check_udp(const Input& input, std::size_t available, PacketMeta& meta) noexcept {
-    if (available < udp_header::kLength) return DropReason::kBadTransport;
+    if (available < udp_header::kLength) return cut_off(meta);
     const std::uint8_t* udp = input.at(meta.transport);
     const std::size_t length = load16(udp + udp_header::kLengthField);
-    if (length < udp_header::kLength || length > available) return DropReason::kBadTransport;  // RFC 768
+    // RFC 768. In fragments it is that of the whole datagram.
+    if (length < udp_header::kLength || (length > available) != meta.fragment) return DropReason::kBadTransport;
     meta.source_port = load16(udp);
     meta.destination_port = load16(udp + 2);
     if (meta.destination_port == 0) return DropReason::kBadTransport;  // RFC 6335, 6
@@ -75,7 +82,7 @@ bool is_icmp_error(std::uint8_t type, bool ipv6) noexcept {
 // RFC 792, RFC 4443. Only echo has a flow key: the identifier is the source port of a request and the destination
 // port of a reply.
 DropReason check_icmp(const Input& input, std::size_t available, PacketMeta& meta) noexcept {
-    if (available < icmp::kLength) return DropReason::kBadTransport;
+    if (available < icmp::kLength) return cut_off(meta);
     const std::uint8_t* header = input.at(meta.transport);
     const std::uint8_t type = header[0];
     const bool ipv6 = meta.is_ipv6();
@@ -86,10 +93,13 @@ DropReason check_icmp(const Input& input, std::size_t available, PacketMeta& met
         meta.has_key = true;
         meta.source_port = load16(header + icmp::kIdentifier);
     } else if (is_icmp_error(type, ipv6)) {
-        meta.icmp_error = true;
+        meta.icmp_error = !meta.fragment;
     } else if (ipv6 && type >= icmp::kRouterSolicitation && type <= icmp::kRedirect) {
         // RFC 4861, 6.1 and 7.1: from a neighbour, or not valid at all.
-        if (meta.hop_limit != 255 || header[icmp::kCode] != 0) return DropReason::kBadTransport;
+        // RFC 6980, 5: nor with a fragment header.
+        if (meta.hop_limit != 255 || header[icmp::kCode] != 0 || meta.fragment || meta.last_fragment) {
+            return DropReason::kBadTransport;
+        }
         meta.neighbour_discovery = true;
     }
     return DropReason::kNone;
@@ -163,6 +173,30 @@ DropReason check_options(std::span<const std::uint8_t> options) noexcept {
     return DropReason::kNone;
 }
 
+// A fragment of `length` bytes at `offset` of the datagram's payload; `header`: bytes in front of it, that count for
+// the size of the whole (RFC 791, 3.1: 65,535, or it is a ping of death).
+DropReason check_fragment(std::size_t offset, std::size_t length, bool more, std::size_t header,
+                          PacketMeta& meta) noexcept {
+    constexpr std::size_t kUnit = 8;
+    if (length == 0 || (more && length % kUnit != 0) || header + offset + length > 0xffff) {
+        return DropReason::kBadFragment;
+    }
+    // RFC 3128: so short a first fragment hides TCP's flags in the second one.
+    if (offset == kUnit && meta.protocol == IPPROTO_TCP) return DropReason::kTinyFragment;
+    meta.fragment = true;
+    meta.first_fragment = offset == 0;
+    meta.last_fragment = !more;
+    meta.fragment_begin = static_cast<std::uint16_t>(offset);
+    meta.fragment_end = static_cast<std::uint16_t>(offset + length);
+    return DropReason::kNone;
+}
+
+// Fragments are not looked up with the burst: worker/fragment.cpp finds their flow.
+void keep_apart(PacketMeta& meta) noexcept {
+    meta.has_key = false;
+    meta.fragment_key = true;
+}
+
 DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta& meta) noexcept {
     if (!input.holds(meta.network, ipv4::kLength)) return DropReason::kTruncated;
     const std::uint8_t* ip = input.at(meta.network);
@@ -190,7 +224,12 @@ DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta&
 
     const std::uint16_t fragment = load16(ip + ipv4::kFragment);
     meta.dont_fragment = (fragment & ipv4::kDontFragment) != 0;
-    if ((fragment & ipv4::kFragmentMask) != 0) return DropReason::kFragment;
+    if ((fragment & ipv4::kFragmentMask) != 0) [[unlikely]] {
+        meta.fragment_identification = load_raw<std::uint16_t>(ip + ipv4::kIdentification);
+        const DropReason reason = check_fragment((fragment & ipv4::kFragmentOffset) * std::size_t{8}, total - header,
+                                                 (fragment & ipv4::kMoreFragments) != 0, header, meta);
+        if (reason != DropReason::kNone || !meta.first_fragment) return reason;
+    }
 
     const DropReason reason = check_transport(input, meta.network + total, meta);
     if (reason != DropReason::kNone || !meta.has_key) return reason;
@@ -200,6 +239,9 @@ DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta&
     meta.key.port = static_cast<std::uint8_t>(origin.zone);
     meta.key.vlan = meta.vlan;
     fill_ports(input, meta, meta.key);
+    if (meta.fragment) [[unlikely]] {
+        keep_apart(meta);
+    }
     return DropReason::kNone;
 }
 
@@ -222,14 +264,42 @@ DropReason check_ipv6_addresses(const std::uint8_t* source, const std::uint8_t* 
     return DropReason::kNone;
 }
 
+// RFC 8200, 4.5. A datagram that is whole in one fragment is none (RFC 6946).
+DropReason read_fragment_header(const Input& input, std::size_t at, std::size_t end, PacketMeta& meta) noexcept {
+    if (meta.fragment || meta.last_fragment || at + ipv6::kFragmentLength > end) return DropReason::kBadFragment;
+    if (!input.holds(at, ipv6::kFragmentLength)) return DropReason::kTruncated;
+    const std::uint8_t* header = input.at(at);
+    const std::uint16_t field = load16(header + ipv6::kFragmentOffset);
+    const std::size_t offset = field & ipv6::kFragmentOffsetMask;
+    const bool more = (field & 1U) != 0;
+    if (offset == 0 && !more) {
+        meta.last_fragment = true;
+        return DropReason::kNone;
+    }
+    meta.protocol = header[0];
+    meta.fragment_identification = load_raw<std::uint32_t>(header + ipv6::kFragmentIdentification);
+    const std::size_t begin = at + ipv6::kFragmentLength;
+    return check_fragment(offset, end - begin, more, begin - meta.network - ipv6::kLength, meta);
+}
+
 // RFC 8200, 4: walks to the upper-layer header. `end`: where the packet ends in the frame.
 DropReason walk_extension_headers(const Input& input, std::size_t end, PacketMeta& meta) noexcept {
     std::size_t at = meta.network + ipv6::kLength;
     std::uint8_t next = input.at(meta.network)[ipv6::kNextHeader];
     for (unsigned count = 0; count <= kMostExtensionHeaders; ++count) {
         switch (next) {
-            case IPPROTO_FRAGMENT:
-                return DropReason::kFragment;
+            case IPPROTO_FRAGMENT: {
+                const DropReason reason = read_fragment_header(input, at, end, meta);
+                if (reason != DropReason::kNone) return reason;
+                next = input.at(at)[0];
+                at += ipv6::kFragmentLength;
+                if (meta.fragment && !meta.first_fragment) {
+                    meta.protocol = next;
+                    meta.transport = static_cast<std::uint16_t>(at);
+                    return DropReason::kNone;
+                }
+                continue;
+            }
             case IPPROTO_HOPOPTS:
                 if (count != 0) return DropReason::kBadIpHeader;  // RFC 8200, 4.1: first or not at all
                 break;
@@ -241,7 +311,9 @@ DropReason walk_extension_headers(const Input& input, std::size_t end, PacketMet
                 meta.transport = static_cast<std::uint16_t>(at);
                 return DropReason::kNone;
         }
-        if (at + 8 > end) return DropReason::kBadIpHeader;
+        // RFC 7112: all of the chain is in the first fragment.
+        const DropReason incomplete = meta.fragment ? DropReason::kTinyFragment : DropReason::kBadIpHeader;
+        if (at + 8 > end) return incomplete;
         if (!input.holds(at, 8)) return DropReason::kTruncated;
         const std::uint8_t* header = input.at(at);
         // RFC 5095: type 0 must not be followed; no other kind of source routing passes a policy either.
@@ -249,7 +321,7 @@ DropReason walk_extension_headers(const Input& input, std::size_t end, PacketMet
             return header[2] == 0 ? DropReason::kBadIpHeader : DropReason::kUnsupportedProtocol;
         }
         const std::size_t length = (header[1] + std::size_t{1}) * 8;
-        if (at + length > end) return DropReason::kBadIpHeader;
+        if (at + length > end) return incomplete;
         if (!input.holds(at, length)) return DropReason::kTruncated;
         next = header[0];
         at += length;
@@ -271,7 +343,7 @@ DropReason parse_ipv6(const Input& input, const ParseOrigin& origin, PacketMeta&
     if (reason != DropReason::kNone) return reason;
     const std::size_t end = meta.network + total;
     reason = walk_extension_headers(input, end, meta);
-    if (reason != DropReason::kNone) return reason;
+    if (reason != DropReason::kNone || (meta.fragment && !meta.first_fragment)) return reason;
     reason = check_transport(input, end, meta);
     if (reason != DropReason::kNone || !meta.has_key) return reason;
     std::memcpy(key.source.data(), ip + ipv6::kSource, key.source.size());
@@ -281,6 +353,9 @@ DropReason parse_ipv6(const Input& input, const ParseOrigin& origin, PacketMeta&
     key.vlan = meta.vlan;
     key.zero = 0;
     fill_ports(input, meta, key);
+    if (meta.fragment) [[unlikely]] {
+        keep_apart(meta);
+    }
     return DropReason::kNone;
 }
 

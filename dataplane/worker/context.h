@@ -13,6 +13,7 @@
 #include "dataplane/packet/parse.h"
 #include "dataplane/worker/alarm.h"
 #include "dataplane/worker/burst.h"
+#include "dataplane/worker/fragment_queue.h"
 #include "dataplane/worker/hold_queue.h"
 #include "dataplane/worker/icmp_limit.h"
 #include "dataplane/worker/punt_limit.h"
@@ -35,6 +36,8 @@ struct WorkerContext {
     std::array<TxBuffer, kPorts> tx;  // by Zone
     HoldQueue hold;
     std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
+    FragmentQueue fragments;
+    std::uint32_t fragment_epoch = 0;  // of the tracker, when fragments was last looked through
     IcmpLimit icmp_limit;
     PuntLimit punt_limit;
     PerSender<TokenBucket> new_flows;
@@ -45,6 +48,7 @@ struct WorkerContext {
     [[nodiscard]] const PortQueues& port(Zone zone) const noexcept {
         return deps.ports[static_cast<std::size_t>(zone)];
     }
+    void count_held() noexcept { counters.held.set(std::uint64_t{hold.size()} + fragments.size()); }
     // The one way in which a packet ends without being sent.
     void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {
         counters.count_drop(reason);

@@ -168,6 +168,10 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
         deliver_local(context, burst, packet);
         return;
     }
+    if (meta.fragment) {
+        forward_fragment(context, burst, packet);
+        return;
+    }
     if (meta.icmp_error && forward_icmp_error(context, burst, packet)) return;
     Transit transit;
     Question& question = transit.question;

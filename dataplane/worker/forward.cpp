@@ -25,7 +25,8 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     }
 }
 
-void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
+[[gnu::always_inline]] inline void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                               FlowRef flow) noexcept {
     const DropReason reason = recorded_verdict(context, burst, packet, flow);
     if (reason != DropReason::kNone) [[unlikely]] {
         // Stopped traffic is a sign of life, too, if it is the endpoint's own.
@@ -59,6 +60,10 @@ void forward_hit(WorkerContext& context, const Burst& burst, const Packet& packe
 }
 
 }  // namespace
+
+void forward_found(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
+    forward_hit(context, burst, packet, flow);
+}
 
 void forward(WorkerContext& context, Burst& burst) noexcept {
     for (unsigned i = 0; i < burst.count; ++i) {

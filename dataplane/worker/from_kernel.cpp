@@ -16,7 +16,8 @@ namespace {
 // An answer of the appliance needs no flow; anything else does, also in the middle of a TCP connection: the appliance's
 // own connections go on after a restart of the dataplane.
 bool opens_flow(const PacketMeta& meta) noexcept {
-    if (!meta.has_key || meta.group_destination || meta.reason != DropReason::kNone) return false;
+    if (!(meta.has_key || meta.fragment_key) || meta.group_destination || meta.reason != DropReason::kNone)
+        return false;
     switch (meta.protocol) {
         case IPPROTO_TCP:
             return (meta.tcp_flags & tcp::kRst) == 0;
@@ -35,7 +36,7 @@ Question question_of(const Burst& burst, const Packet& packet) noexcept {
     question.from = Zone::kLocal;
     question.to = burst.egress;
     question.ether_type = meta.ether_type;
-    if (!meta.has_key) return question;
+    if (!meta.has_key && !meta.fragment_key) return question;
     question.protocol = meta.protocol;
     question.source = source_address(packet.frame(), meta);
     question.destination = destination_address(packet.frame(), meta);

@@ -48,7 +48,7 @@ void hold(WorkerContext& context, const Burst& burst, const Packet& packet, cons
     } else {
         context.drop(packet.mbuf, DropReason::kHoldQueueFull);
     }
-    context.counters.held.set(context.hold.size());
+    context.count_held();
 }
 
 unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
@@ -68,7 +68,7 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
             [&context](std::uint16_t count) { drop_all(context, count); });
     }
     context.hold_epoch = epoch;
-    context.counters.held.set(context.hold.size());
+    context.count_held();
     return released;
 }
 
@@ -78,7 +78,7 @@ void drop_held(WorkerContext& context) noexcept {
             context, ingress, [](const HoldQueue::Entry&) { return true; },
             [&context](std::uint16_t count) { drop_all(context, count); });
     }
-    context.counters.held.set(0);
+    context.count_held();
 }
 
 }  // namespace heartgate::dataplane

@@ -43,6 +43,15 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
 [[nodiscard]] contract::DropReason check_source(const Burst& burst, const IpAddress& source,
                                                 const RouteResult& back) noexcept;
 
+// forward.cpp: one packet whose flow was found apart from the burst.
+void forward_found(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept;
+
+// fragment.cpp: a part of an IP packet. Ends with it sent, punted, held or dropped. release: each loop, for what has
+// waited for a first fragment.
+void forward_fragment(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
+unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcept;
+void drop_fragments(WorkerContext& context) noexcept;
+
 // icmp_error.cpp: an ICMP error, by the flow of the packet that it quotes. False: there is none, and nothing was done.
 [[nodiscard]] bool forward_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 

@@ -16,6 +16,7 @@ namespace {
 
 // Flows that may be looked at for their age per loop: bounded, and more than a worker can make meanwhile.
 constexpr unsigned kExpirePerLoop = 2 * kBurst;
+constexpr unsigned kFragmentBucketsPerLoop = 1;
 
 std::uint32_t sleep_us(const IdlePolicy& idle, std::uint64_t idle_ns) noexcept {
     constexpr unsigned kShift = 5 + 10;  // a 32nd, in units of 1,024 ns
@@ -52,7 +53,10 @@ const WorkerCounters& Worker::counters() const noexcept { return context_->count
 
 bool Worker::take_alarm(Alarm& alarm) noexcept { return context_->alarms.take(alarm); }
 
-void Worker::drop_held() noexcept { dataplane::drop_held(*context_); }
+void Worker::drop_held() noexcept {
+    dataplane::drop_held(*context_);
+    drop_fragments(*context_);
+}
 
 unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     WorkerContext& context = *context_;
@@ -65,8 +69,10 @@ unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     }
     for (const Zone zone : {Zone::kLan, Zone::kWan}) work += forward_from_kernel(context, zone, now_ms);
     work += release_held(context, now_ms);
+    work += release_fragments(context, now_ms);
     context.deps.quiescence.quiescent(context.number);
     context.deps.flows.expire(context.number, now_ms, kExpirePerLoop);
+    if (context.number == 0) context.deps.fragments.expire(now_ms, kFragmentBucketsPerLoop);
     context.counters.loops.add(1);
     return work;
 }

@@ -26,6 +26,7 @@ struct Alarm;
 class BindingTable;
 class EndpointActivity;
 class FlowTable;
+class FragmentTracker;
 class KernelPath;
 struct WorkerContext;
 
@@ -74,6 +75,7 @@ struct WorkerDependencies {
     const BindingTable& bindings;
     const Gate& gate;
     const RouteTable& routes;
+    FragmentTracker& fragments;
     Quiescence& quiescence;
     KernelPath& kernel;
     std::array<PortQueues, kPorts> ports;  // by Zone

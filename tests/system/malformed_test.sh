@@ -47,7 +47,7 @@ check "sent on the WAN to the LAN" malformed internet wan "$GATEWAY_WAN_MAC" "$S
 
 check "valid packets pass after" wait_until 10 forwards
 check "the same process of the dataplane runs" test "$process" = "$(dataplane_process)"
-for reason in truncated bad-ethernet bad-ip-header bad-ip-checksum bad-source unknown-vlan fragment bad-transport \
+for reason in truncated bad-ethernet bad-ip-header bad-ip-checksum bad-source unknown-vlan bad-fragment bad-transport \
     unsupported-protocol own-mac unsolicited ttl-exceeded local-in; do
     check "drops counted as $reason" counted "$reason"
 done

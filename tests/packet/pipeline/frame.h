@@ -21,6 +21,7 @@ using Words = std::vector<std::string>;
 //   vlan N, priority-tag, tag-in-tag, ether-type N, pad N, cut N (bytes left), trailing N,
 //   bad-checksum, version N, header-length N, total N, fragment, later-fragment, option N, hop-by-hop N,
 //   destination-options N, routing-type N, fragment-header, header-order, udp-length N, data-offset N,
+//   from N to N id N (a fragment: these bytes of the payload; offset N, more: another offset, never the last one),
 //   bad-upper-checksum, mss N (TCP), nops N (before it)
 //   ARP: operation N; neighbour discovery: target ADDRESS, solicited, no-link-address, option-length N; both say the
 //   frame's own MAC, or 02:00:00:00:00:N with link-address N.

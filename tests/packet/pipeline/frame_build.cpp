@@ -46,12 +46,14 @@ struct Wish {
 };
 
 bool takes_number(const std::string& word) {
-    static const Words kWithNumber{
-        "ttl",          "payload",      "flags",       "vlan",          "ether-type", "pad",
-        "cut",          "version",      "total",       "option",        "hop-by-hop", "destination-options",
-        "routing-type", "udp-length",   "data-offset", "header-length", "trailing",   "code",
-        "identifier",   "mss",          "nops",        "quoted-bytes",  "next-mtu",   "operation",
-        "link-address", "option-length"};
+    static const Words kWithNumber{"ttl",          "payload",       "flags",       "vlan",
+                                   "ether-type",   "pad",           "cut",         "version",
+                                   "total",        "option",        "hop-by-hop",  "destination-options",
+                                   "routing-type", "udp-length",    "data-offset", "header-length",
+                                   "trailing",     "code",          "identifier",  "mss",
+                                   "nops",         "quoted-bytes",  "next-mtu",    "operation",
+                                   "link-address", "option-length", "from",        "to",
+                                   "id",           "offset"};
     return std::find(kWithNumber.begin(), kWithNumber.end(), word) != kWithNumber.end();
 }
 
@@ -279,6 +281,17 @@ private:
         return ipv6_ ? ip6(upper) : ip4(upper);
     }
 
+    // "from" and "to": only these bytes of the payload.
+    [[nodiscard]] std::size_t end_of(const Bytes& upper) const {
+        return number("to", static_cast<unsigned>(upper.size()));
+    }
+    [[nodiscard]] unsigned offset() const { return number("offset", number("from", 0)); }
+    [[nodiscard]] bool more(const Bytes& upper) const { return has("more") || end_of(upper) < upper.size(); }
+    [[nodiscard]] Bytes piece(const Bytes& upper) const {
+        if (!has("from")) return upper;
+        return {upper.begin() + number("from", 0), upper.begin() + static_cast<std::ptrdiff_t>(end_of(upper))};
+    }
+
     Bytes ip4(const Bytes& upper) const {
         Bytes packet(ipv4::kLength);
         if (has("option")) {
@@ -287,14 +300,16 @@ private:
             packet[ipv4::kLength + 1] = 7;
         }
         const std::size_t header = packet.size();
-        packet.insert(packet.end(), upper.begin(), upper.end());
+        const Bytes part = piece(upper);
+        packet.insert(packet.end(), part.begin(), part.end());
         packet[0] = static_cast<std::uint8_t>((number("version", 4) << 4U) |
                                               number("header-length", static_cast<unsigned>(header / 4)));
         store16(&packet[ipv4::kTotalLength],
                 static_cast<std::uint16_t>(number("total", static_cast<unsigned>(packet.size()))));
         std::uint16_t fragment = has("df") ? ipv4::kDontFragment : std::uint16_t{0};
-        if (has("fragment")) fragment = 0x2000;
         if (has("later-fragment")) fragment = 0x0010;
+        if (has("from")) fragment = static_cast<std::uint16_t>(offset() / 8 | (more(upper) ? 0x2000U : 0U));
+        store16(&packet[ipv4::kIdentification], static_cast<std::uint16_t>(number("id", 0)));
         store16(&packet[ipv4::kFragment], fragment);
         packet[ipv4::kTtl] = static_cast<std::uint8_t>(number("ttl", 64));
         packet[ipv4::kProtocol] = protocol();
@@ -323,8 +338,14 @@ private:
             if (wish.word == "routing-type") extension(packet, next_at, IPPROTO_ROUTING, 0, wish.value);
             if (wish.word == "fragment-header") extension(packet, next_at, IPPROTO_FRAGMENT, 0, 0);
         }
+        if (has("from")) {
+            extension(packet, next_at, IPPROTO_FRAGMENT, 0, 0);
+            store16(&packet[next_at + 2], static_cast<std::uint16_t>(offset() | (more(upper) ? 1U : 0U)));
+            store32(&packet[next_at + 4], number("id", 0));
+        }
         packet[next_at] = protocol();
-        packet.insert(packet.end(), upper.begin(), upper.end());
+        const Bytes part = piece(upper);
+        packet.insert(packet.end(), part.begin(), part.end());
         packet[0] = static_cast<std::uint8_t>(number("version", 6) << 4U);
         store16(&packet[ipv6::kPayloadLength],
                 static_cast<std::uint16_t>(number("total", static_cast<unsigned>(packet.size() - ipv6::kLength))));

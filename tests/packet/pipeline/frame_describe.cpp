@@ -31,6 +31,10 @@ struct Ip {
     std::size_t upper_length = 0;  // as the header says
     std::size_t present = 0;       // of it in the buffer
     bool checksum_right = true;
+    bool fragment = false;
+    bool more = false;             // fragments
+    unsigned offset = 0;           // in bytes
+    std::size_t fragmentable = 0;  // length of the fragment
 };
 
 Ip read_ip(const std::uint8_t* at, std::size_t length) {
@@ -42,15 +46,27 @@ Ip read_ip(const std::uint8_t* at, std::size_t length) {
         total = ipv6::kLength + load16(at + ipv6::kPayloadLength);
         ip.protocol = at[ipv6::kNextHeader];
         ip.ttl = at[ipv6::kHopLimit];
-        while (ip.protocol == IPPROTO_HOPOPTS || ip.protocol == IPPROTO_DSTOPTS) {
+        while (ip.protocol == IPPROTO_HOPOPTS || ip.protocol == IPPROTO_DSTOPTS || ip.protocol == IPPROTO_FRAGMENT) {
+            const bool fragment = ip.protocol == IPPROTO_FRAGMENT;
             ip.protocol = at[header];
-            header += 8U * (at[header + 1] + 1U);
+            if (fragment) {
+                ip.offset = load16(at + header + 2) & 0xfff8U;
+                ip.more = (at[header + 3] & 1U) != 0;
+                ip.fragment = ip.more || ip.offset != 0;
+                ip.fragmentable = total - header - 8;
+            }
+            header += fragment ? 8U : 8U * (at[header + 1] + 1U);
         }
     } else {
         header = (at[0] & 0xfU) * 4U;
         total = load16(at + ipv4::kTotalLength);
         ip.protocol = at[ipv4::kProtocol];
         ip.ttl = at[ipv4::kTtl];
+        const unsigned field = load16(at + ipv4::kFragment);
+        ip.offset = (field & 0x1fffU) * 8;
+        ip.more = (field & 0x2000U) != 0;
+        ip.fragment = ip.more || ip.offset != 0;
+        ip.fragmentable = total - header;
         ip.checksum_right = internet_checksum({at, header}) == 0;
     }
     ip.source = address_at(at + (ip.ipv6 ? ipv6::kSource : ipv4::kSource), ip.ipv6);
@@ -65,7 +81,7 @@ bool upper_checksum_right(const Ip& ip) {
     const bool checked = ip.protocol == IPPROTO_UDP || ip.protocol == IPPROTO_TCP || ip.protocol == IPPROTO_ICMP ||
                          ip.protocol == IPPROTO_ICMPV6;
     if (!checked) return true;
-    if (ip.present < ip.upper_length) return true;  // quoted in part
+    if (ip.fragment || ip.present < ip.upper_length) return true;  // here in part
     if (ip.protocol == IPPROTO_UDP && load16(ip.upper + udp_header::kChecksum) == 0) return true;
     std::uint64_t sum = checksum_sum({ip.upper, ip.upper_length});
     if (ip.protocol != IPPROTO_ICMP) {
@@ -135,6 +151,8 @@ std::string describe_icmp(const Ip& ip, const PortName& port_name) {
 }
 
 std::string describe_upper(const Ip& ip, const PortName& port_name) {
+    if (ip.offset != 0)
+        return fmt::format("{} > {} protocol {}", to_text(ip.source), to_text(ip.destination), ip.protocol);
     if (ip.protocol == IPPROTO_ICMP || ip.protocol == IPPROTO_ICMPV6) return describe_icmp(ip, port_name);
     const bool ports = ip.protocol == IPPROTO_UDP || ip.protocol == IPPROTO_TCP;
     std::string text =
@@ -152,7 +170,11 @@ std::string describe_upper(const Ip& ip, const PortName& port_name) {
 
 std::string describe_ip(const std::uint8_t* at, std::size_t length, const PortName& port_name) {
     const Ip ip = read_ip(at, length);
-    std::string text = describe_upper(ip, port_name) + fmt::format(" ttl {}", ip.ttl);
+    std::string text = describe_upper(ip, port_name);
+    if (ip.fragment) {
+        text += fmt::format(" {}-{}{}", ip.offset, ip.offset + ip.fragmentable, ip.more ? "" : " last");
+    }
+    text += fmt::format(" ttl {}", ip.ttl);
     if (!ip.checksum_right) text += " BAD-IP-CHECKSUM";
     if (!upper_checksum_right(ip)) text += " BAD-CHECKSUM";
     if (ip.present > ip.upper_length) text += " PADDED";
@@ -191,7 +213,7 @@ std::uint16_t source_port_of(const Bytes& frame, const IpAddress& source) {
     const std::size_t at = load16(&frame[ethernet::kType]) == ethernet::kVlan ? 18 : 14;
     if (load16(&frame[at - 2]) == ethernet::kArp) return 0;
     const Ip ip = read_ip(&frame[at], frame.size() - at);
-    if (ip.source != source) return 0;
+    if (ip.source != source || ip.offset != 0) return 0;
     if (ip.protocol == IPPROTO_UDP || ip.protocol == IPPROTO_TCP) return load16(ip.upper);
     return ip.protocol == IPPROTO_ICMP && ip.upper[0] == 8 ? load16(ip.upper + icmp::kIdentifier) : std::uint16_t{0};
 }

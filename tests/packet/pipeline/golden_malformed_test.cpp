@@ -129,21 +129,6 @@ GOLDEN("VLAN tags that no zone has", R"(
         drop unknown-vlan
 )");
 
-GOLDEN("fragments are dropped, first and later ones", R"(
-    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
-        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
-    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp fragment
-        drop fragment
-    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp later-fragment
-        drop fragment
-    wan router 203.0.113.7:53 > 198.51.100.1:nat udp later-fragment
-        drop fragment
-    lan pc [2001:db8:1::10]:5000 > [2001:db8:ffff::7]:53 udp fragment-header
-        drop fragment
-    lan pc [2001:db8:1::10]:5000 > [2001:db8:ffff::7]:53 udp destination-options 0 fragment-header
-        drop fragment
-)");
-
 GOLDEN("upper layers that are cut off or malformed", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63

@@ -187,6 +187,7 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
                               .bindings = *bindings,
                               .gate = *gate,
                               .routes = *routes,
+                              .fragments = fragments,
                               .quiescence = *quiescence,
                               .kernel = kernel,
                               .ports = {queues(Zone::kLan, "gateway-lan", options.lan_vlan, true),

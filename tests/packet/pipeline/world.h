@@ -19,6 +19,7 @@
 #include "dataplane/endpoint/binding_table.h"
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/flow/flow_table.h"
+#include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/kernel/kernel_path.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/route/route_table.h"
@@ -92,6 +93,7 @@ public:
     std::unique_ptr<RouteTable> routes;
     std::unique_ptr<Gate> gate;
     std::unique_ptr<FlowTable> flows;
+    FragmentTracker fragments;
     std::unique_ptr<Worker> worker;
     FakeKernel kernel;
     std::vector<Route> route_list;

@@ -49,7 +49,7 @@ def escapes(outcome, _):
         ("another IPv6 address", {**ipv6, "source": "fd00:20::beef"}, None),
         ("a VLAN tag", {**plain, "vlan": 5}, plain),
         ("a priority tag", {**plain, "vlan": 0}, plain),
-        ("fragments", {**plain, "fragment": True}, plain),
+        ("fragments", {**plain, "fragment": True}, None),
     ]
     # The gateway knows its neighbours: a burst to an unknown one would fill the queue of those that wait.
     for server in (traffic.SERVER, traffic.SERVER6):

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fragments (RFC 4787 REQ-14): the first one goes the way of a whole packet; the later ones, which have no ports, go by
+// its flow, each asking for the flow's verdict again. Those that come before the first one wait for it.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/packet/headers.h"
+#include "dataplane/worker/recorded.h"
+#include "dataplane/worker/rewrite.h"
+#include "dataplane/worker/stages.h"
+#include "dataplane/worker/transmit.h"
+
+namespace heartgate::dataplane {
+
+using contract::DropReason;
+
+namespace {
+
+DatagramKey datagram_of(const Burst& burst, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
+    DatagramKey datagram;
+    datagram.source = source_address(packet.frame(), meta).bytes;
+    datagram.destination = destination_address(packet.frame(), meta).bytes;
+    datagram.identification = meta.fragment_identification;
+    datagram.protocol = meta.is_ipv6() ? std::uint8_t{0} : meta.protocol;
+    datagram.zone = static_cast<std::uint8_t>(burst.ingress);
+    datagram.vlan = meta.vlan;
+    datagram.source_mac = meta.source_mac;
+    return datagram;
+}
+
+FragmentRange range_of(const PacketMeta& meta) noexcept {
+    return {.begin = meta.fragment_begin, .end = meta.fragment_end, .last = meta.last_fragment};
+}
+
+FirstFragment first_of(const Burst& burst, const PacketMeta& meta) noexcept {
+    FirstFragment first;
+    first.key4 = meta.key;
+    if (meta.is_ipv6()) first.key6 = burst.keys6[static_cast<std::size_t>(&meta - burst.meta.data())];
+    first.source_port = meta.source_port;
+    first.destination_port = meta.destination_port;
+    first.protocol = meta.protocol;
+    first.has_key = meta.fragment_key;
+    return first;
+}
+
+template <class Key>
+FlowRef find(const FlowTable& flows, const Key& wanted) noexcept {
+    const Key* key = &wanted;
+    const std::uint32_t hash = flows.hash(wanted);
+    FlowRef found;
+    flows.lookup(&key, &hash, 1, &found);
+    return found;
+}
+
+FlowRef find_flow(const WorkerContext& context, const PacketMeta& meta, const FirstFragment& first) noexcept {
+    if (!first.has_key) return {};
+    return meta.is_ipv6() ? find(context.deps.flows, first.key6) : find(context.deps.flows, first.key4);
+}
+
+void forward_first(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    const DatagramKey datagram = datagram_of(burst, packet);
+    const FirstFragment first = first_of(burst, packet.meta);
+    const DropReason reason = context.deps.fragments.begin(datagram, range_of(packet.meta), first, burst.now_ms);
+    if (reason != DropReason::kNone) {
+        context.drop(packet.mbuf, reason);
+        return;
+    }
+    PacketMeta meta = packet.meta;
+    meta.fragment = false;
+    meta.has_key = meta.fragment_key;
+    const Packet whole{.mbuf = packet.mbuf, .meta = meta};
+    const unsigned held = context.hold.size();
+    const FlowRef flow = find_flow(context, meta, first);
+    if (flow.record != nullptr) {
+        forward_found(context, burst, whole, flow);
+    } else {
+        decide(context, burst, whole);
+    }
+    if (context.hold.size() != held) context.deps.fragments.forget(datagram);
+}
+
+// RFC 4787 REQ-14, RFC 3022, 4.1: only the addresses; the checksum that covers them went with the first fragment.
+bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop) noexcept {
+    std::uint8_t* ip = packet.frame() + packet.meta.network;
+    if (packet.meta.is_ipv6()) {
+        --ip[ipv6::kHopLimit];
+    } else {
+        --ip[ipv4::kTtl];
+        std::uint16_t delta = kTtlDelta;
+        if (flow.record->translated()) {
+            const bool forward = flow.direction == Direction::kForward;
+            store_raw(ip + (forward ? ipv4::kSource : ipv4::kDestination),
+                      flow.record->rewrite_address(flow.direction));
+            delta = add_deltas(delta, flow.record->address_delta(flow.direction));
+        }
+        rewriting::adjust(ip + ipv4::kChecksum, delta);
+    }
+    return rewriting::finish(packet, next_hop);
+}
+
+// RFC 1122, 3.2.2: no error about a fragment that is not the first one.
+DropReason check_size(const PacketMeta& meta, const NextHop& next_hop) noexcept {
+    if (meta.hop_limit <= 1) return DropReason::kTtlExceeded;
+    return meta.ip_length > next_hop.mtu ? DropReason::kTooBig : DropReason::kNone;
+}
+
+void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
+                     const DatagramKey& datagram) noexcept {
+    const auto give_up = [&](DropReason reason) { context.drop(packet.mbuf, reason); };
+    DropReason reason = recorded_verdict(context, burst, packet, flow);
+    if (reason != DropReason::kNone) return give_up(reason);
+    Verdict recorded;
+    recorded.reason = reason;
+    const Permit permit = context.deps.gate.permit(recorded);
+    const bool local = flow.record->to(flow.direction) == Zone::kLocal;
+    const NextHop* hop = nullptr;
+    if (!local) {
+        hop = recorded_next_hop(context, burst, packet, flow);
+        if (hop == nullptr) return;
+        reason = check_size(packet.meta, *hop);
+        if (reason != DropReason::kNone) return give_up(reason);
+    }
+    // Only now, since a packet that waits for its next hop comes again.
+    reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
+    if (reason != DropReason::kNone) return give_up(reason);
+    if (local) return punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+    if (!rewrite_later(packet, flow, *hop)) return give_up(DropReason::kNoMbuf);
+    transmit(context, permit, hop->zone, packet.mbuf);
+}
+
+// To the appliance itself, where there are no flows: the gate is asked with what the first fragment said.
+void deliver_later(WorkerContext& context, const Burst& burst, const Packet& packet, const FirstFragment& first,
+                   const DatagramKey& datagram) noexcept {
+    const DropReason reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
+    if (reason != DropReason::kNone) {
+        context.drop(packet.mbuf, reason);
+        return;
+    }
+    PacketMeta meta = packet.meta;
+    meta.protocol = first.protocol;
+    meta.source_port = first.source_port;
+    meta.destination_port = first.destination_port;
+    deliver_local(context, burst, {.mbuf = packet.mbuf, .meta = meta});
+}
+
+void wait_for_first(WorkerContext& context, const Burst& burst, const Packet& packet,
+                    const DatagramKey& datagram) noexcept {
+    const FragmentQueue::Entry entry{
+        .mbuf = packet.mbuf, .ingress = burst.ingress, .since_ms = burst.now_ms, .datagram = datagram};
+    if (!context.fragments.add(entry)) context.drop(packet.mbuf, DropReason::kFragmentLimit);
+    context.count_held();
+}
+
+void forward_later(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    const DatagramKey datagram = datagram_of(burst, packet);
+    FirstFragment first;
+    switch (context.deps.fragments.find(datagram, burst.now_ms, first)) {
+        case FragmentTracker::State::kUnknown:
+            wait_for_first(context, burst, packet, datagram);
+            return;
+        case FragmentTracker::State::kSpoilt:
+            context.drop(packet.mbuf, DropReason::kFragmentOverlap);
+            return;
+        case FragmentTracker::State::kKnown:
+            break;
+    }
+    const FlowRef flow = find_flow(context, packet.meta, first);
+    if (flow.record != nullptr) {
+        forward_by_flow(context, burst, packet, flow, datagram);
+        return;
+    }
+    const RouteResult route = context.deps.routes.lookup(destination_address(packet.frame(), packet.meta));
+    if (route.kind == RouteResult::Kind::kLocal) {
+        deliver_later(context, burst, packet, first, datagram);
+    } else {
+        context.drop(packet.mbuf, DropReason::kOrphanFragment);
+    }
+}
+
+// Takes all that `ready` says yes to, in bursts, and hands each burst to `then`.
+template <class Ready, class Then>
+unsigned take_all(WorkerContext& context, Zone ingress, Ready&& ready, Then&& then) noexcept {
+    unsigned total = 0;
+    for (;;) {
+        const std::uint16_t count = context.fragments.take(ingress, context.burst.packets.data(), kBurst, ready);
+        if (count == 0) return total;
+        then(count);
+        total += count;
+    }
+}
+
+}  // namespace
+
+void forward_fragment(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    if (packet.meta.first_fragment) {
+        forward_first(context, burst, packet);
+    } else {
+        forward_later(context, burst, packet);
+    }
+}
+
+unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcept {
+    if (context.fragments.size() == 0) return 0;
+    unsigned released = 0;
+    FragmentTracker& tracker = context.deps.fragments;
+    const std::uint32_t epoch = tracker.epoch();
+    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+        if (epoch != context.fragment_epoch) {
+            const auto known = [&](const FragmentQueue::Entry& entry) {
+                FirstFragment first;
+                return tracker.find(entry.datagram, now_ms, first) != FragmentTracker::State::kUnknown;
+            };
+            released += take_all(context, ingress, known,
+                                 [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
+        }
+        take_all(
+            context, ingress,
+            [now_ms](const FragmentQueue::Entry& entry) {
+                return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
+            },
+            [&context](std::uint16_t count) {
+                for (unsigned i = 0; i < count; ++i) {
+                    context.drop(context.burst.packets[i], DropReason::kFragmentTimeout);
+                }
+            });
+    }
+    context.fragment_epoch = epoch;
+    context.count_held();
+    return released;
+}
+
+void drop_fragments(WorkerContext& context) noexcept {
+    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+        take_all(
+            context, ingress, [](const FragmentQueue::Entry&) { return true; },
+            [&context](std::uint16_t count) {
+                for (unsigned i = 0; i < count; ++i) {
+                    context.drop(context.burst.packets[i], DropReason::kFragmentTimeout);
+                }
+            });
+    }
+    context.count_held();
+}
+
+}  // namespace heartgate::dataplane
