@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dataplane/contract/heartbeat_condition.h"
+#include "dataplane/packet/headers.h"
 #include "dataplane/policy/compiled_policy.h"
 
 namespace heartgate::dataplane {
@@ -42,7 +43,7 @@ Verdict Gate::decide(const Question& question) const noexcept {
     verdict.source_word = endpoints_.word(question.source_endpoint);
     verdict.destination_word = endpoints_.word(question.destination_endpoint);
     if (question.from == Zone::kLocal) {
-        verdict.reason = DropReason::kNone;
+        verdict.reason = from_appliance(question, verdict.destination_word.state().isolated);
     } else if (question.to == Zone::kLocal) {
         verdict.reason = local_in(question, verdict.source_word.state().isolated);
     } else {
@@ -110,6 +111,33 @@ LocalTarget Gate::target(const Question& question) const noexcept {
     return std::find(virtual_ones.begin(), virtual_ones.end(), question.destination) != virtual_ones.end()
                ? LocalTarget::kHeartbeat
                : LocalTarget::kOwn;
+}
+
+// The question that the answer's receiver would have asked before.
+bool Gate::answers_service(const Question& question, bool isolated) const noexcept {
+    if (!is_ip(question.ether_type)) return true;  // ARP
+    Question asked;
+    asked.from = question.to;
+    asked.to = Zone::kLocal;
+    asked.ether_type = question.ether_type;
+    asked.protocol = question.protocol;
+    asked.source = question.destination;
+    asked.destination = question.source;
+    asked.source_port = question.destination_port;
+    asked.destination_port = question.source_port;
+    if (question.protocol == IPPROTO_ICMP || question.protocol == IPPROTO_ICMPV6) {
+        const bool ipv6 = question.protocol == IPPROTO_ICMPV6;
+        const bool reply = question.destination_port == (ipv6 ? icmp::kV6EchoReply : icmp::kEchoReply);
+        const std::uint8_t request = ipv6 ? icmp::kV6EchoRequest : icmp::kEchoRequest;
+        asked.destination_port = reply ? request : question.destination_port;
+        if (question.destination_port == request) return false;  // it asks itself
+    }
+    return local_in(asked, isolated) == DropReason::kNone;
+}
+
+// An isolated machine gets answers of the services that it may reach, and nothing else.
+DropReason Gate::from_appliance(const Question& question, bool isolated) const noexcept {
+    return !isolated || answers_service(question, true) ? DropReason::kNone : DropReason::kIsolatedDestination;
 }
 
 DropReason Gate::local_in(const Question& question, bool isolated) const noexcept {

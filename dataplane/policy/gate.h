@@ -59,8 +59,13 @@ public:
 
     // Reader: any worker between two quiescent points. The one evaluator: workers, explain and simulate share it.
     // Without a policy, or before END_OF_SYNC, transit gets kNotReady. To the appliance itself: the local-in table
-    // (policy/local_in.h), policy or not. What the appliance itself sends passes.
+    // (policy/local_in.h), policy or not. What the appliance itself sends passes, to an isolated machine only answers
+    // of what the machine may reach.
     [[nodiscard]] Verdict decide(const Question& question) const noexcept;
+
+    // From the appliance: an answer to what the local-in table lets in, for which no flow is needed. `isolated`: is the
+    // receiver?
+    [[nodiscard]] bool answers_service(const Question& question, bool isolated) const noexcept;
 
     // A permit for a passing verdict. Precondition: verdict.passes(). On a hit the caller has checked that generation
     // and epoch still match, or has decided anew.
@@ -82,6 +87,7 @@ public:
     [[nodiscard]] LocalTarget target(const Question& question) const noexcept;
 
 private:
+    [[nodiscard]] contract::DropReason from_appliance(const Question& question, bool isolated) const noexcept;
     [[nodiscard]] contract::DropReason local_in(const Question& question, bool isolated) const noexcept;
     void decide_transit(const Question& question, Verdict& verdict) const noexcept;
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Linux sends: complete frames, their link layer written by Linux. They pass the gate like everything else, and
-// where they leave by the WAN they make flows, so that the answers are let in.
+// What Linux sends: complete frames, their link layer written by Linux. They pass the gate like everything else and
+// make flows, so that the answers are let in; answers of the appliance's own services, which the local-in table lets
+// in, make none.
 #include <netinet/in.h>
+
+#include <cstring>
 
 #include "dataplane/packet/headers.h"
 #include "dataplane/worker/stages.h"
@@ -13,8 +16,8 @@ using contract::DropReason;
 
 namespace {
 
-// An answer of the appliance needs no flow; anything else does, also in the middle of a TCP connection: the appliance's
-// own connections go on after a restart of the dataplane.
+// An ICMP echo reply or a reset needs no flow; anything else does, also in the middle of a TCP connection: the
+// appliance's own connections go on after a restart of the dataplane.
 bool opens_flow(const PacketMeta& meta) noexcept {
     if (!(meta.has_key || meta.fragment_key) || meta.group_destination || meta.reason != DropReason::kNone)
         return false;
@@ -30,18 +33,34 @@ bool opens_flow(const PacketMeta& meta) noexcept {
     }
 }
 
-Question question_of(const Burst& burst, const Packet& packet) noexcept {
+MacAddress receiver_of(const Packet& packet) noexcept {
+    MacAddress mac;
+    std::memcpy(mac.data(), packet.frame(), mac.size());
+    return mac;
+}
+
+Question question_of(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     Question question;
     question.from = Zone::kLocal;
     question.to = burst.egress;
     question.ether_type = meta.ether_type;
-    if (!meta.has_key && !meta.fragment_key) return question;
+    const bool unicast_lan = burst.egress == Zone::kLan && !meta.group_destination;
+    if (!meta.is_ip()) return question;
+    if (meta.reason != DropReason::kNone) {  // what the parser cannot follow is known by its receiver's MAC alone
+        if (unicast_lan)
+            question.destination_endpoint = context.deps.bindings.destination(receiver_of(packet), meta.vlan);
+        return question;
+    }
     question.protocol = meta.protocol;
     question.source = source_address(packet.frame(), meta);
     question.destination = destination_address(packet.frame(), meta);
     question.source_port = meta.source_port;
     question.destination_port = meta.destination_port;
+    if (unicast_lan) {
+        question.destination_endpoint =
+            context.deps.bindings.source(receiver_of(packet), question.destination, meta.vlan).endpoint;
+    }
     return question;
 }
 
@@ -49,7 +68,10 @@ Question question_of(const Burst& burst, const Packet& packet) noexcept {
 void make_flow(WorkerContext& context, const Burst& burst, const Packet& packet, const Question& question,
                const Verdict& verdict) noexcept {
     const NewFlow flow{.question = question,
-                       .decision = {.verdict = verdict, .generation = burst.generation},
+                       .decision = {.verdict = verdict,
+                                    .generation = burst.generation,
+                                    .destination_endpoint = question.destination_endpoint,
+                                    .lan_mac = burst.egress == Zone::kLan ? pack(receiver_of(packet)) : PackedMac{0}},
                        .reply_vlan = context.port(burst.egress).vlan,
                        .route_epoch = burst.route_epoch,
                        .tcp_flags = packet.meta.tcp_flags};
@@ -64,19 +86,17 @@ void send_one(WorkerContext& context, const Burst& burst, const Packet& packet, 
         context.drop(packet.mbuf, DropReason::kTruncated);
         return;
     }
-    const Question question = question_of(burst, packet);
+    const Question question = question_of(context, burst, packet);
     const Verdict verdict = context.deps.gate.decide(question);
     if (!verdict.passes()) {
         context.drop(packet.mbuf, verdict.reason);
         return;
     }
-    if (burst.egress == Zone::kWan) {
-        if (flow.record != nullptr) {
-            flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags);
-            flow.record->seen(burst.now_ms);
-        } else if (opens_flow(packet.meta)) {
-            make_flow(context, burst, packet, question, verdict);
-        }
+    if (flow.record != nullptr) {
+        flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags);
+        flow.record->seen(burst.now_ms);
+    } else if (opens_flow(packet.meta) && !context.deps.gate.answers_service(question, false)) {
+        make_flow(context, burst, packet, question, verdict);
     }
     transmit(context, context.deps.gate.permit(verdict), burst.egress, packet.mbuf);
 }

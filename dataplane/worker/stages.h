@@ -63,7 +63,7 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
                                                          const Packet& packet) noexcept;
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept;
 
-// from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows where it leaves by the WAN.
+// from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows.
 // Returns the number of packets.
 std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept;
 

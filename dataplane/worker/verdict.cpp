@@ -33,12 +33,12 @@ struct Again {
         return context.deps.bindings.source(unpack(lan_mac()), address, context.port(Zone::kLan).vlan);
     }
 
-    // The LAN machine that was asked. What came from the WAN must be answered by that machine; and while its neighbour
-    // entry is gone, it is the one that the record knows.
+    // The LAN machine that was asked. What came from the WAN or from Linux must be answered by that machine; and while
+    // its neighbour entry is gone, it is the one that the record knows.
     [[nodiscard]] BindingTable::Source destination(const Question& question) const noexcept {
         const RouteResult route = context.deps.routes.lookup(question.destination);
         const BindingTable::Source asked = lan_destination(context, question.destination, route);
-        if (question.from != Zone::kWan) return asked;
+        if (question.from == Zone::kLan) return asked;
         BindingTable::Source seen = lan_source(question.destination);
         const bool resolved = route.kind == RouteResult::Kind::kForward;
         if (!resolved) return seen;

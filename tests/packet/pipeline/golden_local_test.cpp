@@ -141,11 +141,82 @@ GOLDEN("the appliance's own connections get their answers, also after a restart 
         punt wan 203.0.113.7:443 > 198.51.100.1:40001 tcp ack ttl 64
 )");
 
-GOLDEN("what the appliance sends to the LAN opens no way in", R"(
+GOLDEN("the appliance's own connections into the LAN get their answers, from the machine that was asked alone", R"(
+    lan pc 10.0.0.10:5000 > 10.0.0.1:8080 udp
+        drop local-in
     linux lan pc 10.0.0.1:8080 > 10.0.0.10:5000 udp
         out lan pc 10.0.0.1:8080 > 10.0.0.10:5000 udp ttl 64
     lan pc 10.0.0.10:5000 > 10.0.0.1:8080 udp
+        punt lan 10.0.0.10:5000 > 10.0.0.1:8080 udp ttl 64
+    lan pc 10.0.0.10:5001 > 10.0.0.1:8080 udp
         drop local-in
+    lan intruder 10.0.0.10:5000 > 10.0.0.1:8080 udp
+        drop spoofed-address
+    lan other 10.0.0.10:5000 > 10.0.0.1:8080 udp
+        drop spoofed-address
+    linux lan pc 10.0.0.1:9 > 10.0.0.10 echo
+        out lan pc 10.0.0.1:9 > 10.0.0.10 echo ttl 64
+    lan pc 10.0.0.10 > 10.0.0.1:9 echo-reply
+        punt lan 10.0.0.10 > 10.0.0.1:9 echo-reply ttl 64
+    linux lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp syn
+        out lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp syn ttl 64
+    lan pc 10.0.0.10:80 > 10.0.0.1:40000 tcp syn-ack
+        punt lan 10.0.0.10:80 > 10.0.0.1:40000 tcp syn-ack ttl 64
+    lan pc 10.0.0.10 > 10.0.0.1 unreachable quoting 10.0.0.1:8080 > 10.0.0.10:5000 udp
+        punt lan 10.0.0.10 > 10.0.0.1 unreachable 0 quoting 10.0.0.1:8080 > 10.0.0.10:5000 udp ttl 64 ttl 64
+    linux lan guest 10.0.0.1:8080 > 10.0.0.66:5000 udp
+        out lan guest 10.0.0.1:8080 > 10.0.0.66:5000 udp ttl 64
+    lan guest 10.0.0.66:5000 > 10.0.0.1:8080 udp
+        punt lan 10.0.0.66:5000 > 10.0.0.1:8080 udp ttl 64
+    linux lan pc [2001:db8:1::1]:8080 > [2001:db8:1::10]:5000 udp
+        out lan pc [2001:db8:1::1]:8080 > [2001:db8:1::10]:5000 udp ttl 64
+    lan pc [2001:db8:1::10]:5000 > [2001:db8:1::1]:8080 udp
+        punt lan [2001:db8:1::10]:5000 > [2001:db8:1::1]:8080 udp ttl 64
+)");
+
+GOLDEN("an isolated machine gets no connection from the appliance, and its answers to older ones are dropped", R"(
+    linux lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp syn
+        out lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp syn ttl 64
+    lan pc 10.0.0.10:80 > 10.0.0.1:40000 tcp syn-ack
+        punt lan 10.0.0.10:80 > 10.0.0.1:40000 tcp syn-ack ttl 64
+    isolate pc
+    linux lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp ack
+        drop isolated-destination
+    lan pc 10.0.0.10:80 > 10.0.0.1:40000 tcp ack
+        drop isolated-destination
+    linux lan pc 10.0.0.1:40001 > 10.0.0.10:80 tcp syn
+        drop isolated-destination
+    linux lan pc 10.0.0.1:9 > 10.0.0.10 echo
+        drop isolated-destination
+    linux lan pc 10.0.0.1:53 > 10.0.0.10:5000 udp
+        drop isolated-destination
+    linux lan pc [2001:db8:1::1]:8080 > [2001:db8:1::10]:5000 udp
+        drop isolated-destination
+    linux lan pc 10.0.0.1:40000 > 10.0.0.10:80 gre
+        drop isolated-destination
+    linux lan pc 192.0.2.1:8347 > 10.0.0.10:5000 tcp ack
+        out lan pc 192.0.2.1:8347 > 10.0.0.10:5000 tcp ack ttl 64
+    linux lan pc 10.0.0.1:67 > 10.0.0.10:68 udp
+        out lan pc 10.0.0.1:67 > 10.0.0.10:68 udp ttl 64
+    linux lan pc fe80::1 > 2001:db8:1::10 solicitation
+        out lan pc fe80::1 > 2001:db8:1::10 icmp 135 ttl 255
+    linux lan pc 10.0.0.1 > 10.0.0.10 arp
+        out lan pc arp
+    green pc
+    linux lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp ack
+        out lan pc 10.0.0.1:40000 > 10.0.0.10:80 tcp ack ttl 64
+    lan pc 10.0.0.10:80 > 10.0.0.1:40000 tcp ack
+        punt lan 10.0.0.10:80 > 10.0.0.1:40000 tcp ack ttl 64
+)");
+
+GOLDEN("answers of the appliance's services make no flows: the local-in table goes on to say who may ask", R"(
+    lan pc 10.0.0.10:5000 > 10.0.0.1:53 udp
+        punt lan 10.0.0.10:5000 > 10.0.0.1:53 udp ttl 64
+    linux lan pc 10.0.0.1:53 > 10.0.0.10:5000 udp
+        out lan pc 10.0.0.1:53 > 10.0.0.10:5000 udp ttl 64
+    isolate pc
+    lan pc 10.0.0.10:5000 > 10.0.0.1:53 udp
+        drop isolated-source
 )");
 
 GOLDEN("an exception path that is full drops and counts", R"(

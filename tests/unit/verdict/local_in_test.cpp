@@ -159,10 +159,18 @@ TEST_CASE("what is not in the table does not reach the appliance") {
     CHECK(appliance.decide({.from = Zone::kLan, .to = Zone::kLocal, .ether_type = 0x88cc}) == DropReason::kLocalIn);
 }
 
-TEST_CASE("what the appliance itself sends passes, to isolated machines, too") {
+TEST_CASE("what the appliance itself sends passes, to isolated machines only as an answer of what they may reach") {
     const Appliance appliance;
     Question question = to_us(Zone::kLocal, IPPROTO_TCP, "192.168.1.12", 40000, 0);
     question.to = Zone::kLan;
-    question.destination_endpoint = 2;
     CHECK(appliance.decide(question) == DropReason::kNone);
+    question.destination_endpoint = 2;
+    CHECK(appliance.decide(question) == DropReason::kIsolatedDestination);
+    question.protocol = IPPROTO_UDP;
+    question.source = ip("192.168.1.1");
+    question.source_port = 67;
+    question.destination_port = 68;
+    CHECK(appliance.decide(question) == DropReason::kNone);
+    question.source_port = 53;
+    CHECK(appliance.decide(question) == DropReason::kIsolatedDestination);
 }
