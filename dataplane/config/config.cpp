@@ -23,6 +23,7 @@ constexpr std::string_view kAddress = "an IP address such as 192.0.2.1 or 2001:d
 constexpr std::string_view kPrefix = "an IP address with its prefix length such as 10.20.0.1/24 or 2001:db8::1/64";
 constexpr std::string_view kMac = "a unicast MAC address such as 02:48:47:00:00:01";
 constexpr std::uint32_t kDay = 86'400;
+constexpr std::uint32_t kPortsPerHost = 4096;
 
 IpAddress read_ip(const YamlNode& node) {
     const auto address = parse_ip(node.text(kAddress));
@@ -191,12 +192,26 @@ MssClamp read_mss_clamp(const YamlNode& node, const Config& config) {
 }
 
 void read_nat(const YamlNode& node, Config& config) {
-    node.expect_keys({"enabled", "first_port", "last_port"});
+    node.expect_keys({"enabled", "first_port", "last_port", "ports_per_host", "addresses", "untranslated"});
     config.translate = node.child("enabled").boolean_or(config.translate);
     config.nat_ports.first = node.child("first_port").number_or(config.nat_ports.first, 1024, 65535);
     config.nat_ports.last = node.child("last_port").number_or(config.nat_ports.last, 1024, 65535);
     if (config.nat_ports.last < config.nat_ports.first) {
         node.child("last_port").fail(fmt::format("a number from first_port ({}) to 65535", config.nat_ports.first));
+    }
+    config.nat_ports.per_host = node.child("ports_per_host").number_or(kPortsPerHost, 0, 1U << 20U);
+    for (const YamlNode& element : node.child("addresses").elements("a list of IPv4 addresses")) {
+        const IpAddress address = read_ip(element);
+        if (!address.is_ipv4()) element.fail("an IPv4 address");
+        config.nat_addresses.push_back(address);
+    }
+    for (const YamlNode& element : node.child("untranslated").elements("a list of {lan, wan}, both networks")) {
+        element.expect_keys({"lan", "wan"});
+        const UntranslatedConfig pair{.lan = read_prefix(element.child("lan")),
+                                      .wan = read_prefix(element.child("wan"))};
+        if (!pair.lan.address.is_ipv4()) element.child("lan").fail("an IPv4 network: IPv6 is never translated");
+        if (!pair.wan.address.is_ipv4()) element.child("wan").fail("an IPv4 network: IPv6 is never translated");
+        config.untranslated.push_back(pair);
     }
 }
 

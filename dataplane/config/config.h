@@ -60,6 +60,11 @@ struct StaticNeighbour {
     MacAddress mac{};
 };
 
+struct UntranslatedConfig {
+    IpPrefix lan;
+    IpPrefix wan;
+};
+
 struct Config {
     DpdkConfig dpdk;
     WorkersConfig workers;
@@ -73,6 +78,8 @@ struct Config {
     MssClamp mss;                          // what TCP may announce; by default what fits both ports
     bool translate = true;                 // source NAT for IPv4 from LAN to WAN
     NatPortRange nat_ports;
+    std::vector<IpAddress> nat_addresses;          // of the WAN; none: all that it has
+    std::vector<UntranslatedConfig> untranslated;  // pairs of networks without translation between them
     FlowTimeouts timeouts;
     std::uint32_t crowded = 4;  // seconds: a handshake that has lost a packet takes one more (RFC 6298, 2.1)
     FlowQuota flow_quota;       // 0: no limit

@@ -51,6 +51,7 @@ enum class DropReason : std::uint8_t {
     kSourceQuota,  // the sender holds as many flows, or unanswered ones, as it may
     kNewFlowRate,  // the sender opens flows faster than it may
     kNoNatPort,
+    kNatQuota,  // this machine has as many NAT ports as one may have
     kNoRoute,
     kNoNeighbour,    // next hop did not resolve
     kHoldQueueFull,  // waiting for a neighbour, no room
@@ -105,6 +106,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "source-quota",
                                                                              "new-flow-rate",
                                                                              "no-nat-port",
+                                                                             "nat-quota",
                                                                              "no-route",
                                                                              "no-neighbour",
                                                                              "hold-queue-full",

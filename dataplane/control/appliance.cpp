@@ -122,6 +122,7 @@ void Appliance::add_workers() {
                                     .pool = pool_,
                                     .health = &tables_->health,
                                     .translate = config_.translate,
+                                    .untranslated = tables_->untranslated,
                                     .mss = config_.mss,
                                     .idle = config_.workers.idle,
                                     .punt_rates = config_.punt_rates,

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -16,6 +17,11 @@
 
 namespace heartgate::dataplane {
 namespace {
+
+bool has_address(const std::vector<IpPrefix>& addresses, const IpAddress& address) {
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&address](const IpPrefix& own) { return own.address == address; });
+}
 
 std::vector<TapOptions> tap_options(const Config& config, const std::array<Port, kPorts>& ports) {
     std::vector<TapOptions> taps;
@@ -33,9 +39,24 @@ std::vector<TapOptions> tap_options(const Config& config, const std::array<Port,
                 tap.addresses.push_back({address, static_cast<std::uint8_t>(address.is_ipv4() ? 32 : 128)});
             }
         }
+        if (zone == Zone::kWan) {  // so that Linux answers ARP for them
+            for (const IpAddress& address : config.nat_addresses) {
+                if (!has_address(tap.addresses, address)) tap.addresses.push_back({address, 32});
+            }
+        }
         taps.push_back(std::move(tap));
     }
     return taps;
+}
+
+// nat.addresses, as far as the WAN has them; where none are named all that it has.
+std::vector<std::uint32_t> usable(const Config& config, std::vector<std::uint32_t> addresses) {
+    const auto& named = config.nat_addresses;
+    if (named.empty()) return addresses;
+    std::erase_if(addresses, [&named](std::uint32_t address) {
+        return std::find(named.begin(), named.end(), IpAddress::from_ipv4(address)) == named.end();
+    });
+    return addresses;
 }
 
 void use_wan_addresses(FlowTable& flows, const std::vector<std::uint32_t>& addresses) {
@@ -58,7 +79,7 @@ KernelSide::KernelSide(const Config& config, const std::array<Port, kPorts>& por
     }
     if (!config.kernel.enabled) {
         set_static_routes(config, tables.routes);
-        use_wan_addresses(tables.flows, configured_wan_addresses(config));
+        use_wan_addresses(tables.flows, usable(config, configured_wan_addresses(config)));
         return;
     }
     if (config.translate) check_port_ranges(config.nat_ports);
@@ -77,8 +98,8 @@ void KernelSide::follow(const Config& config, Tables& tables) {
         const auto index = static_cast<std::size_t>(zone);
         options.interfaces[index] = {.index = taps_->interface_index(zone), .vlan = config.ports[index].vlan};
     }
-    options.wan_addresses = [&flows = tables.flows](const std::vector<std::uint32_t>& addresses) {
-        use_wan_addresses(flows, addresses);
+    options.wan_addresses = [&flows = tables.flows, &config](const std::vector<std::uint32_t>& addresses) {
+        use_wan_addresses(flows, usable(config, addresses));
     };
     options.log = [](const std::string& line) { spdlog::warn("{}", line); };
     mirror_ = std::make_unique<NetlinkMirror>(tables.routes, std::move(options));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/control/static_routes.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace heartgate::dataplane {
@@ -15,6 +16,12 @@ void add_own_address(const IpPrefix& own, Zone zone, std::vector<Route>& routes)
     }
 }
 
+bool has_address(const Config& config, const IpAddress& address) {
+    const auto& own = config.ports[static_cast<std::size_t>(Zone::kWan)].addresses;
+    return std::any_of(own.begin(), own.end(),
+                       [&address](const IpPrefix& prefix) { return prefix.address == address; });
+}
+
 }  // namespace
 
 void set_static_routes(const Config& config, RouteTable& routes) {
@@ -23,6 +30,9 @@ void set_static_routes(const Config& config, RouteTable& routes) {
         for (const IpPrefix& own : config.ports[static_cast<std::size_t>(zone)].addresses) {
             add_own_address(own, zone, all);
         }
+    }
+    for (const IpAddress& address : config.nat_addresses) {
+        if (!has_address(config, address)) add_own_address({.address = address, .length = 32}, Zone::kWan, all);
     }
     for (const StaticRoute& route : config.routes) {
         all.push_back({.network = route.network.address,
@@ -42,6 +52,9 @@ std::vector<std::uint32_t> configured_wan_addresses(const Config& config) {
     std::vector<std::uint32_t> addresses;
     for (const IpPrefix& own : config.ports[static_cast<std::size_t>(Zone::kWan)].addresses) {
         if (own.address.is_ipv4()) addresses.push_back(own.address.ipv4());
+    }
+    for (const IpAddress& address : config.nat_addresses) {
+        if (!has_address(config, address)) addresses.push_back(address.ipv4());
     }
     return addresses;
 }

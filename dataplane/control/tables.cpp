@@ -18,6 +18,14 @@ FlowTableOptions flow_options(const Config& config, unsigned workers) {
     return options;
 }
 
+std::vector<Untranslated> untranslated_of(const Config& config) {
+    std::vector<Untranslated> pairs;
+    for (const UntranslatedConfig& pair : config.untranslated) {
+        pairs.push_back({.lan = {pair.lan.address, pair.lan.length}, .wan = {pair.wan.address, pair.wan.length}});
+    }
+    return pairs;
+}
+
 LocalInOptions local_in_options(const Config& config) {
     LocalInOptions options;
     options.heartbeat_addresses = config.heartbeat_addresses;
@@ -41,6 +49,7 @@ Tables::Tables(const Config& config)
       routes{kMostNeighbours, quiescence},
       flows{flow_options(config, workers), quiescence},
       gate{endpoints, local_in_options(config)},
-      health{memory, endpoints, bindings, gate, quiescence} {}
+      health{memory, endpoints, bindings, gate, quiescence},
+      untranslated{untranslated_of(config)} {}
 
 }  // namespace heartgate::dataplane

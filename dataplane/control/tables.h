@@ -34,6 +34,7 @@ struct Tables {
     FragmentTracker fragments;
     Gate gate;
     HealthConsumer health;
+    const std::vector<Untranslated> untranslated;
 };
 
 }  // namespace heartgate::dataplane

@@ -168,7 +168,9 @@ contract::DropReason FlowTable::translate(FlowRecord& record) noexcept {
     const FlowKey4& key = record.inside();
     const NatPool::Inside inside{.address = key.source, .port = key.source_port, .protocol = key.protocol};
     const NatPool::Acquired acquired = nat_.acquire(inside);
-    if (acquired.mapping == NatPool::kNone) return contract::DropReason::kNoNatPort;
+    if (acquired.mapping == NatPool::kNone) {
+        return acquired.quota ? contract::DropReason::kNatQuota : contract::DropReason::kNoNatPort;
+    }
     record.mapping_ = acquired.mapping;
     mappings_.store(nat_.mappings(), std::memory_order_relaxed);
     record.traits_ |= FlowRecord::kTranslated;

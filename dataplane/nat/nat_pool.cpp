@@ -15,6 +15,8 @@ namespace heartgate::dataplane {
 
 namespace {
 
+constexpr std::uint32_t kMostHosts = 1U << 16U;  // with mappings at a time, where they are limited
+
 bool same(const NatPool::Inside& a, const NatPool::Inside& b) noexcept {
     return a.address == b.address && a.port == b.port && a.protocol == b.protocol;
 }
@@ -24,6 +26,7 @@ bool same(const NatPool::Inside& a, const NatPool::Inside& b) noexcept {
 NatPool::NatPool(std::uint32_t capacity, NatPortRange range, const KeyHash& hash, std::pmr::memory_resource* memory)
     : range_{range},
       hash_{hash},
+      quota_{range.per_host, std::min(capacity, kMostHosts), hash, memory},
       pool_(capacity, memory),
       index_(std::bit_ceil(std::size_t{capacity} * 2), kNone, memory),
       index_mask_{static_cast<std::uint32_t>(index_.size() - 1)},
@@ -50,10 +53,11 @@ NatPool::Acquired NatPool::acquire(const Inside& inside) noexcept {
         slot = find(inside);
     }
     if (free_ == kNone || active_.empty()) return {};
+    if (!quota_.take(inside.address)) return {.quota = true};
     const std::size_t preferred = hash({.address = inside.address, .port = 0, .protocol = 0}) % active_.size();
     for (std::size_t i = 0; i < active_.size(); ++i) {
         const std::uint8_t address = active_[(preferred + i) % active_.size()];
-        const std::uint16_t port = take_port(ports(address, inside.protocol));
+        const std::uint16_t port = take_port(ports(address, inside.protocol), ntohs(inside.port));
         if (port == 0) continue;
         const std::uint32_t mapping = free_;
         free_ = pool_[mapping].next_free;
@@ -63,13 +67,14 @@ NatPool::Acquired NatPool::acquire(const Inside& inside) noexcept {
         ++used_;
         return {.mapping = mapping, .shared = false};
     }
+    quota_.give(inside.address);
     return {};
 }
 
 bool NatPool::renumber(std::uint32_t mapping) noexcept {
     Mapping& changed = pool_[mapping];
     Ports& taken = ports(changed.address, changed.inside.protocol);
-    const std::uint16_t port = take_port(taken);
+    const std::uint16_t port = take_port(taken, ntohs(changed.inside.port));
     if (port == 0) return false;
     give_port(taken, changed.port);
     changed.port = port;
@@ -81,6 +86,7 @@ void NatPool::release(std::uint32_t mapping) noexcept {
     if (--released.references > 0) return;
     if (released.indexed) erase(find(released.inside));
     give_port(ports(released.address, released.inside.protocol), released.port);
+    quota_.give(released.inside.address);
     --addresses_[released.address].mappings;
     --used_;
     released.next_free = free_;
@@ -153,7 +159,15 @@ NatPool::Ports& NatPool::ports(std::size_t address, std::uint8_t protocol) noexc
     return ports_[address * kProtocols + kind];
 }
 
-std::uint16_t NatPool::take_port(Ports& ports) noexcept {
+std::uint16_t NatPool::take_port(Ports& ports, std::uint16_t like) noexcept {
+    constexpr std::uint64_t kEven = 0x5555'5555'5555'5555;
+    const std::uint64_t same = like % 2 == 0 ? kEven : ~kEven;
+    const std::uint16_t port = take_port_of(ports, same);
+    return port != 0 ? port : take_port_of(ports, ~same);
+}
+
+// `allowed`: bits of the ports of a word that may be taken.
+std::uint16_t NatPool::take_port_of(Ports& ports, std::uint64_t allowed) noexcept {
     const std::uint32_t size = std::uint32_t{range_.last} - range_.first + 1U;
     if (ports.used == size) return 0;
     // From a random port upwards, then from the first one; one of the two finds a free port.
@@ -161,7 +175,7 @@ std::uint16_t NatPool::take_port(Ports& ports) noexcept {
     for (int pass = 0; pass < 2; ++pass, from = range_.first) {
         std::uint64_t skip = (std::uint64_t{1} << (from % 64)) - 1;
         for (std::uint32_t word = from / 64; word <= range_.last / 64U; ++word, skip = 0) {
-            const std::uint64_t free = ~(ports.words[word] | skip);
+            const std::uint64_t free = ~(ports.words[word] | skip) & allowed;
             if (free == 0) continue;
             const std::uint32_t port = word * 64 + static_cast<std::uint32_t>(std::countr_zero(free));
             if (port > range_.last) break;

@@ -12,6 +12,7 @@
 
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/key_hash.h"
+#include "dataplane/nat/host_quota.h"
 
 namespace heartgate::dataplane {
 
@@ -20,6 +21,7 @@ namespace heartgate::dataplane {
 struct NatPortRange {
     std::uint16_t first = 1024;
     std::uint16_t last = 32767;
+    std::uint32_t per_host = 0;  // the most mappings of one inside address; 0: no limit
 };
 
 class NatPool {
@@ -39,6 +41,7 @@ public:
     struct Acquired {
         std::uint32_t mapping = kNone;  // kNone: no address, no free port, or no free mapping
         bool shared = false;            // it existed before
+        bool quota = false;             // none: this inside address has as many as it may
     };
 
     // `capacity`: the most mappings at a time. Throws std::invalid_argument on an empty range,
@@ -47,7 +50,8 @@ public:
             std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
     // The mapping of `inside`, made if there is none, with one more reference. Ports start at a random place
-    // (RFC 6056). A host keeps to one WAN address as long as that has ports (RFC 4787 REQ-2).
+    // (RFC 6056) and are even or odd as the inside one is, while there are such (RFC 4787 REQ-4). A host keeps to one
+    // WAN address as long as that has ports (RFC 4787 REQ-2).
     [[nodiscard]] Acquired acquire(const Inside& inside) noexcept;
     // A new port for a mapping that was just made (not shared) and whose port met an answer key already in use.
     [[nodiscard]] bool renumber(std::uint32_t mapping) noexcept;
@@ -88,12 +92,14 @@ private:
     [[nodiscard]] std::uint32_t find(const Inside& inside) const noexcept;  // slot in index_
     void erase(std::uint32_t slot) noexcept;
     [[nodiscard]] Ports& ports(std::size_t address, std::uint8_t protocol) noexcept;
-    // Host order, 0: none.
-    [[nodiscard]] std::uint16_t take_port(Ports& ports) noexcept;
+    // Host order, 0: none. `like`: a port (host order) whose parity the new one should have.
+    [[nodiscard]] std::uint16_t take_port(Ports& ports, std::uint16_t like) noexcept;
+    [[nodiscard]] std::uint16_t take_port_of(Ports& ports, std::uint64_t allowed) noexcept;
     static void give_port(Ports& ports, std::uint16_t port) noexcept;
 
     NatPortRange range_;
     const KeyHash& hash_;
+    HostQuota quota_;
     std::pmr::vector<Mapping> pool_;
     std::pmr::vector<std::uint32_t> index_;  // open addressing, linear probing, twice the capacity; mapping or kNone
     std::uint32_t index_mask_;

@@ -3,6 +3,8 @@
 // packets make none.
 #include <netinet/in.h>
 
+#include <algorithm>
+
 #include "dataplane/worker/send.h"
 #include "dataplane/worker/stages.h"
 
@@ -45,6 +47,12 @@ DropReason check_first(const PacketMeta& meta) noexcept {
     }
 }
 
+bool translates(const WorkerContext& context, const IpAddress& lan, const IpAddress& wan) noexcept {
+    if (!context.deps.translate || !lan.is_ipv4()) return false;
+    return std::none_of(context.deps.untranslated.begin(), context.deps.untranslated.end(),
+                        [&](const Untranslated& pair) { return pair.lan.contains(lan) && pair.wan.contains(wan); });
+}
+
 // What is known about a packet while it is decided.
 struct Transit {
     Question question;
@@ -75,7 +83,7 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     if (transit.route.kind == RouteResult::Kind::kNone) return DropReason::kNoRoute;
     // Behind source NAT nothing but an answer comes in; and nobody's packets go from WAN to WAN.
     if (burst.ingress == Zone::kWan &&
-        (transit.route.zone == Zone::kWan || (context.deps.translate && !packet.meta.is_ipv6()))) {
+        (transit.route.zone == Zone::kWan || translates(context, question.destination, question.source))) {
         return DropReason::kUnsolicited;
     }
     question.to = transit.route.zone;
@@ -119,7 +127,8 @@ InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet&
         .next_hop = transit.route.next_hop,
         .reply_next_hop = known_back ? transit.back.next_hop : kUnknownNextHop,
         .route_epoch = burst.route_epoch,
-        .translate = context.deps.translate && from_lan && question.to == Zone::kWan && !packet.meta.is_ipv6(),
+        .translate =
+            from_lan && question.to == Zone::kWan && translates(context, question.source, question.destination),
         .tcp_flags = packet.meta.tcp_flags,
     };
     const InsertResult result = context.deps.flows.insert(flow, context.number, burst.now_ms);

@@ -9,12 +9,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "dataplane/concurrent/quiescence.h"
 #include "dataplane/contract/doorbell.h"
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/gate.h"
+#include "dataplane/policy/network.h"
 #include "dataplane/port/zone.h"
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/counters.h"
@@ -68,6 +70,12 @@ struct MssClamp {
     std::uint16_t ipv6 = 0;
 };
 
+// Two networks between which nothing is translated: a site behind a tunnel, a provider's own network.
+struct Untranslated {
+    Network lan;
+    Network wan;
+};
+
 struct WorkerDependencies {
     FlowTable& flows;
     const EndpointTable& endpoints;
@@ -78,10 +86,11 @@ struct WorkerDependencies {
     FragmentTracker& fragments;
     Quiescence& quiescence;
     KernelPath& kernel;
-    std::array<PortQueues, kPorts> ports;  // by Zone
-    rte_mempool* pool = nullptr;           // for ICMP errors
-    LoopHook* health = nullptr;            // worker 0 only; may be null
-    bool translate = true;                 // source NAT for IPv4 from LAN to WAN
+    std::array<PortQueues, kPorts> ports;          // by Zone
+    rte_mempool* pool = nullptr;                   // for ICMP errors
+    LoopHook* health = nullptr;                    // worker 0 only; may be null
+    bool translate = true;                         // source NAT for IPv4 from LAN to WAN
+    std::span<const Untranslated> untranslated{};  // but not between these; outlives the worker
     MssClamp mss{};
     IdlePolicy idle{};
     PuntRates punt_rates{};

@@ -174,3 +174,33 @@ GOLDEN_WITH(kTagged, "a zone with a VLAN takes its own tag off and puts it on ag
         out lan pc vlan 7 10.0.0.1 > 10.0.0.10 time-exceeded quoting 10.0.0.10:5001 > 203.0.113.7:53 udp ttl 1 ttl 64
         drop ttl-exceeded
 )");
+
+static const heartgate::dataplane::test::WorldOptions kSite{
+    .untranslated = {{.lan = *heartgate::dataplane::Network::parse("10.0.0.0/24"),
+                      .wan = *heartgate::dataplane::Network::parse("172.16.0.0/12")}}};
+
+GOLDEN_WITH(kSite, "between networks without NAT addresses stay, both may connect as rules say, others are translated",
+            R"(
+    lan pc 10.0.0.10:5000 > 172.16.1.2:53 udp
+        out wan router 10.0.0.10:5000 > 172.16.1.2:53 udp ttl 63
+    wan router 172.16.1.2:53 > 10.0.0.10:5000 udp
+        out lan pc 172.16.1.2:53 > 10.0.0.10:5000 udp ttl 63
+    wan router 172.16.1.3:5000 > 10.0.0.10:80 tcp syn
+        drop unsolicited
+    policy wan-open
+    wan router 172.16.1.3:5000 > 10.0.0.10:80 tcp syn
+        out lan pc 172.16.1.3:5000 > 10.0.0.10:80 tcp syn ttl 63
+    lan pc 10.0.0.10:80 > 172.16.1.3:5000 tcp syn-ack
+        out wan router 10.0.0.10:80 > 172.16.1.3:5000 tcp syn-ack ttl 63
+    wan router 203.0.113.7:5000 > 10.0.0.10:80 tcp syn
+        drop unsolicited
+    isolate pc
+    wan router 172.16.1.3:5001 > 10.0.0.10:80 tcp syn
+        drop isolated-destination
+    wan router 172.16.1.2:53 > 10.0.0.10:5000 udp
+        drop isolated-source
+    green pc
+    policy any
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+)");

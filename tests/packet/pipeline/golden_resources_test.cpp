@@ -154,3 +154,18 @@ GOLDEN("a silent flow ends; what comes later is unsolicited", R"(
     wan router 203.0.113.7:53 > 198.51.100.1:nat udp
         drop unsolicited
 )");
+
+static const heartgate::dataplane::test::WorldOptions kTwoPerHost{.nat_ports = {.per_host = 2}};
+
+GOLDEN_WITH(kTwoPerHost, "a machine with all the NAT ports it may have gets no more, others do", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5001 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5002 > 203.0.113.7:53 udp
+        drop nat-quota
+    lan pc 10.0.0.10:5001 > 203.0.113.8:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.8:53 udp ttl 63
+    lan other 10.0.0.11:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+)");

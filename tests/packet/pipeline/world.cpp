@@ -98,7 +98,7 @@ void FakeKernel::resolve(unsigned /*worker*/, Zone /*zone*/, const IpAddress& ad
     asked.push_back(address);
 }
 
-World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
+World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untranslated_{options.untranslated} {
     start_eal();
     machines = {{"pc", mac_of(0x10)},
                 {"other", mac_of(0x11)},
@@ -193,6 +193,7 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan} {
                               .ports = {queues(Zone::kLan, "gateway-lan", options.lan_vlan, true),
                                         queues(Zone::kWan, "gateway-wan", 0, options.wan_exists)},
                               .pool = packet_pool(),
+                              .untranslated = untranslated_,
                               .mss = options.mss,
                               .punt_rates = options.punt_rates,
                               .new_flows_per_second = options.new_flows_per_second});

@@ -56,6 +56,7 @@ struct WorldOptions {
     PuntRates punt_rates{};
     FlowQuota quota{};
     std::uint32_t new_flows_per_second = 0;
+    std::vector<Untranslated> untranslated{};
 };
 
 class World {
@@ -109,6 +110,7 @@ private:
     void check_books() const;
 
     std::uint16_t lan_vlan_;
+    std::vector<Untranslated> untranslated_;
 };
 
 inline constexpr std::uint32_t kPc = 1;

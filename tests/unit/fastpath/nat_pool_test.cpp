@@ -157,3 +157,72 @@ TEST_CASE("random acquires and releases agree with a plain map") {
     for (const auto& [key, known] : model) ports.insert(nat.pool.outside(known.mapping).port);
     CHECK(ports.size() == model.size());
 }
+
+TEST_CASE("an outside port is even or odd as the inside one is, as long as there are such (RFC 4787 REQ-4)") {
+    Fixture nat{{.first = 1000, .last = 1099}};
+    for (std::uint16_t port = 2000; port < 2100; ++port) {
+        const auto acquired = nat.pool.acquire(inside(port, port));
+        REQUIRE(acquired.mapping != NatPool::kNone);
+        CHECK(ntohs(nat.pool.outside(acquired.mapping).port) % 2 == port % 2);
+    }
+    Fixture odd{{.first = 1000, .last = 1003}};
+    for (std::uint16_t host = 0; host < 4; ++host) {  // two of them must take the other kind
+        CHECK(odd.pool.acquire(inside(host, 2001)).mapping != NatPool::kNone);
+    }
+    CHECK(odd.pool.acquire(inside(4, 2001)).mapping == NatPool::kNone);
+}
+
+TEST_CASE("outside ports cannot be guessed from the inside port or from each other (RFC 6056)") {
+    Fixture nat;
+    std::set<int> distances;
+    int before = 0;
+    for (std::uint16_t host = 0; host < 100; ++host) {
+        const int port = ntohs(nat.pool.outside(nat.pool.acquire(inside(host, 2000)).mapping).port);
+        distances.insert(port - before);
+        before = port;
+    }
+    CHECK(distances.size() > 90);
+}
+
+TEST_CASE("one inside address gets no more than its quota, and gets it back") {
+    Fixture nat{{.per_host = 3}};
+    std::vector<std::uint32_t> taken;
+    for (std::uint16_t port = 1; port <= 3; ++port) taken.push_back(nat.pool.acquire(inside(1, port)).mapping);
+    const auto refused = nat.pool.acquire(inside(1, 4, IPPROTO_TCP));
+    CHECK(refused.mapping == NatPool::kNone);
+    CHECK(refused.quota);
+    CHECK(nat.pool.acquire(inside(1, 1)).shared);  // a known mapping costs nothing
+    CHECK(nat.pool.acquire(inside(2, 4)).mapping != NatPool::kNone);
+    nat.pool.release(taken[1]);
+    CHECK(nat.pool.acquire(inside(1, 4)).mapping != NatPool::kNone);
+    CHECK(nat.pool.acquire(inside(1, 5)).quota);
+}
+
+TEST_CASE("quotas agree with a plain map") {
+    Fixture nat{{.per_host = 5}, 200};
+    std::map<std::uint32_t, unsigned> expected;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> held;
+    std::mt19937 random{11};
+    unsigned refused = 0;
+    for (std::uint32_t step = 0; step < 50'000; ++step) {
+        if (held.size() < 150 && random() % 2 == 0) {
+            const auto host = static_cast<std::uint32_t>(random() % 60);
+            const auto acquired = nat.pool.acquire(inside(host, static_cast<std::uint16_t>(step % 60'000 + 1)));
+            if (expected[host] == 5) {
+                REQUIRE(acquired.quota);
+                ++refused;
+            } else {
+                REQUIRE(acquired.mapping != NatPool::kNone);
+                REQUIRE_FALSE(acquired.shared);
+                ++expected[host];
+                held.emplace_back(host, acquired.mapping);
+            }
+        } else if (!held.empty()) {
+            std::swap(held[random() % held.size()], held.back());
+            --expected[held.back().first];
+            nat.pool.release(held.back().second);
+            held.pop_back();
+        }
+    }
+    CHECK(refused > 100);
+}

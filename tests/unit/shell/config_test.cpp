@@ -47,7 +47,8 @@ neighbours: [{address: 198.18.0.1, mac: "02:00:00:00:00:01", port: wan}]
 heartbeat_addresses: []
 heartbeat_port: 9000
 administration: [10.20.0.0/24]
-nat: {enabled: false, first_port: 2000, last_port: 3000}
+nat: {enabled: false, first_port: 2000, last_port: 3000, ports_per_host: 100, addresses: [198.18.0.5],
+      untranslated: [{lan: 10.20.0.0/24, wan: 172.16.0.0/12}]}
 flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, per_source: 7, new_per_second: 8, timeouts: {udp: 3m, tcp_established: 2h, icmp: 5}}
 endpoints: {capacity: 100}
 wan_ping: true
@@ -90,6 +91,10 @@ standalone_policy: /tmp/policy.txt
     CHECK_FALSE(config.translate);
     CHECK(config.nat_ports.first == 2000);
     CHECK(config.nat_ports.last == 3000);
+    CHECK(config.nat_ports.per_host == 100);
+    CHECK(config.nat_addresses == std::vector{*parse_ip("198.18.0.5")});
+    REQUIRE(config.untranslated.size() == 1);
+    CHECK(config.untranslated[0].wan == *parse_prefix("172.16.0.0/12"));
     CHECK(config.ipv4_flows == 2048);
     CHECK(config.ipv6_flows == 1024);
     CHECK(config.timeouts.udp == 180);
@@ -163,6 +168,11 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
          "dataplane.yaml:2: mss_clamp: found '535'; allowed: auto, off, or a number of bytes from 536 to 9176"},
         {kPorts2 + "nat: {first_port: 3000, last_port: 2000}",
          "dataplane.yaml:2: nat.last_port: found '2000'; allowed: a number from first_port (3000) to 65535"},
+        {kPorts2 + "nat: {addresses: [\"2001:db8::1\"]}",
+         "dataplane.yaml:2: nat.addresses[0]: found '2001:db8::1'; allowed: an IPv4 address"},
+        {kPorts2 + "nat: {untranslated: [{lan: \"fd00::/8\", wan: 172.16.0.0/12}]}",
+         "dataplane.yaml:2: nat.untranslated[0].lan: found 'fd00::/8'; allowed: an IPv4 network: IPv6 is never "
+         "translated"},
         {kPorts2 + "flows: {timeouts: {udp: 5d}}",
          "dataplane.yaml:2: flows.timeouts.udp: found '5d'; allowed: a duration such as 30s, 10m or 2h, from 1s to "
          "864000s"},
