@@ -52,6 +52,17 @@ std::string condition_text(const v1::HeartbeatCondition& condition) {
     return text.empty() ? "-" : text;
 }
 
+Cell action_cell(const v1::Rule& rule) {
+    switch (rule.action()) {
+        case v1::ACCEPT:
+            return {rule.otherwise() == v1::REJECT ? "accept, otherwise reject" : "accept", Style::kGreen};
+        case v1::REJECT:
+            return {"reject", Style::kRed};
+        default:
+            return {"drop", Style::kRed};
+    }
+}
+
 void add_policy(Sheet& sheet, const v1::Policy& policy) {
     sheet.add("Revision", fmt::format("{}", policy.revision()));
     std::string isolate_on;
@@ -68,8 +79,7 @@ void print_policy(const Context& context, const v1::GetPolicyResponse& reply) {
     for (const v1::Rule& rule : reply.policy().rules()) {
         table.add({fmt::format("{}", rule.id()), rule.name(), side_text(rule.from_zone(), rule.from_networks()),
                    side_text(rule.to_zone(), rule.to_networks()), join(rule.services(), service_text),
-                   rule.action() == v1::ACCEPT ? Cell("accept", Style::kGreen) : Cell("drop", Style::kRed),
-                   condition_text(rule.source()), condition_text(rule.destination())});
+                   action_cell(rule), condition_text(rule.source()), condition_text(rule.destination())});
     }
     table.add({"0", "everything else", "any", "any", "any", {"drop", Style::kRed}, "-", "-"});
     table.print(context.out, context.colours);

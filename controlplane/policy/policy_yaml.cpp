@@ -23,6 +23,8 @@ constexpr std::string_view kServices =
 constexpr std::string_view kNetworks =
     "an IPv4 or IPv6 network such as 10.0.0.0/24 (no bits set behind the prefix), or one address";
 
+constexpr std::string_view kActions = "accept, drop or reject";
+
 bool printable(const std::string& text) {
     for (const char byte : text) {
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) return false;
@@ -88,9 +90,18 @@ void read_condition(const YamlNode& node, v1::HeartbeatCondition& condition) {
     condition.set_require_heartbeat(node.child("require_heartbeat").boolean_or(false));
 }
 
+// `allowed`: the words among accept, drop and reject that are right here.
+v1::Action read_action(const YamlNode& node, std::string_view allowed) {
+    static const std::map<std::string, v1::Action, std::less<>> kVerbs{
+        {"accept", v1::ACCEPT}, {"drop", v1::DROP}, {"reject", v1::REJECT}};
+    const auto verb = kVerbs.find(node.text(allowed));
+    if (verb == kVerbs.end() || allowed.find(verb->first) == std::string_view::npos) node.fail(allowed);
+    return verb->second;
+}
+
 v1::Rule read_rule(const YamlNode& node, std::uint32_t id) {
-    node.expect_keys(
-        {"name", "from", "to", "from_networks", "to_networks", "services", "action", "source", "destination"});
+    node.expect_keys({"name", "from", "to", "from_networks", "to_networks", "services", "action", "source",
+                      "destination", "otherwise"});
     v1::Rule rule;
     rule.set_id(id);
     const YamlNode name = node.required("name", "a name, unique, of 1 to 63 bytes");
@@ -111,14 +122,17 @@ v1::Rule read_rule(const YamlNode& node, std::uint32_t id) {
         *rule.add_services() = service;
     }
     if (any) rule.clear_services();
-    const YamlNode action = node.required("action", "accept or drop");
-    const std::string verb = action.text("accept or drop");
-    if (verb != "accept" && verb != "drop") action.fail("accept or drop");
-    rule.set_action(verb == "accept" ? v1::ACCEPT : v1::DROP);
+    rule.set_action(read_action(node.required("action", kActions), kActions));
+    if (const YamlNode otherwise = node.child("otherwise"); otherwise.present()) {
+        if (rule.action() != v1::ACCEPT) otherwise.complain("only a rule with action accept has it");
+        rule.set_otherwise(read_action(otherwise, "drop or reject"));
+    }
     for (const char* side : {"source", "destination"}) {
         const YamlNode condition = node.child(side);
         if (!condition.present()) continue;
-        if (rule.action() == v1::DROP) condition.complain("a rule with action drop has no heartbeat conditions");
+        if (rule.action() != v1::ACCEPT) {
+            condition.complain("only a rule with action accept has heartbeat conditions");
+        }
         read_condition(condition, *(side[0] == 's' ? rule.mutable_source() : rule.mutable_destination()));
     }
     return rule;

@@ -36,6 +36,7 @@ enum class DropReason : std::uint8_t {
     kSourceHeartbeat,  // a heartbeat condition of the rule on the source failed
     kDestinationHeartbeat,
     kRuleDrop,         // a rule with action drop
+    kRuleReject,       // a rule with action reject; the sender is told
     kDefaultDrop,      // rule 0
     kUnsolicited,      // from the WAN, belongs to no flow and nothing is published
     kBadTcpState,      // a TCP segment that cannot open a flow
@@ -76,7 +77,6 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "bad-ip-checksum",
                                                                              "bad-source",
                                                                              "unknown-vlan",
-
                                                                              "bad-transport",
                                                                              "unsupported-protocol",
                                                                              "spoofed-address",
@@ -92,6 +92,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "source-heartbeat",
                                                                              "destination-heartbeat",
                                                                              "rule-drop",
+                                                                             "rule-reject",
                                                                              "default-drop",
                                                                              "unsolicited",
                                                                              "bad-tcp-state",

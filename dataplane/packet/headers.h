@@ -61,6 +61,8 @@ inline constexpr std::uint16_t kFragmentOffsetMask = 0xfff8;
 
 namespace tcp_header {  // RFC 9293
 inline constexpr std::size_t kLength = 20;
+inline constexpr std::size_t kSequence = 4;
+inline constexpr std::size_t kAcknowledgement = 8;
 inline constexpr std::size_t kDataOffset = 12;
 inline constexpr std::size_t kFlags = 13;
 inline constexpr std::size_t kChecksum = 16;
@@ -84,10 +86,12 @@ inline constexpr std::size_t kIdentifier = 4;
 inline constexpr std::uint8_t kEchoReply = 0;
 inline constexpr std::uint8_t kUnreachable = 3;
 inline constexpr std::uint8_t kFragmentationNeeded = 4;  // code
+inline constexpr std::uint8_t kProhibited = 13;          // code
 inline constexpr std::uint8_t kEchoRequest = 8;
 inline constexpr std::uint8_t kTimeExceeded = 11;
 inline constexpr std::uint8_t kParameterProblem = 12;
 inline constexpr std::uint8_t kV6Unreachable = 1;
+inline constexpr std::uint8_t kV6Prohibited = 1;  // code
 inline constexpr std::uint8_t kV6TooBig = 2;
 inline constexpr std::uint8_t kV6TimeExceeded = 3;
 inline constexpr std::uint8_t kV6ParameterProblem = 4;

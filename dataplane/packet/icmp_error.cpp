@@ -38,6 +38,9 @@ std::size_t build_ipv4(const IcmpError& error, std::span<const std::uint8_t> ori
     std::uint8_t* message = ip + ipv4::kLength;
     if (error.kind == IcmpError::Kind::kTimeExceeded) {
         message[0] = icmp::kTimeExceeded;
+    } else if (error.kind == IcmpError::Kind::kProhibited) {
+        message[0] = icmp::kUnreachable;
+        message[icmp::kCode] = icmp::kProhibited;
     } else {
         message[0] = icmp::kUnreachable;
         message[icmp::kCode] = icmp::kFragmentationNeeded;
@@ -66,6 +69,9 @@ std::size_t build_ipv6(const IcmpError& error, std::span<const std::uint8_t> ori
     std::uint8_t* message = ip + ipv6::kLength;
     if (error.kind == IcmpError::Kind::kTimeExceeded) {
         message[0] = icmp::kV6TimeExceeded;
+    } else if (error.kind == IcmpError::Kind::kProhibited) {
+        message[0] = icmp::kV6Unreachable;
+        message[icmp::kCode] = icmp::kV6Prohibited;
     } else {
         message[0] = icmp::kV6TooBig;
         store32(message + 4, error.mtu);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds the ICMP errors that a router owes a sender: time exceeded, and too big. Bytes only; whether one may be sent,
-// how often, and the link-layer header are the worker's.
+// Builds the ICMP errors that a router owes a sender: time exceeded, too big, and prohibited. Bytes only; whether one
+// may be sent, how often, and the link-layer header are the worker's.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@ namespace heartgate::dataplane {
 struct IcmpError {
     enum class Kind : std::uint8_t {
         kTimeExceeded,  // RFC 792; RFC 4443, 3.3
+        kProhibited,    // administratively: RFC 1812, 5.2.7.1; RFC 4443, 3.1
         kTooBig,        // fragmentation needed and DF set (RFC 1191), or packet too big (RFC 4443, 3.2)
     };
     Kind kind = Kind::kTimeExceeded;

@@ -67,11 +67,31 @@ tl::expected<contract::HeartbeatCondition, std::string> condition(const v1::Hear
                                         .require_heartbeat = from.require_heartbeat()};
 }
 
-tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
-    if (from.action() != v1::ACCEPT && from.action() != v1::DROP) {
-        return Error{fmt::format("found action {}; allowed: 1 (accept), 2 (drop)", static_cast<int>(from.action()))};
+tl::expected<CompiledPolicy::Action, std::string> action(const v1::Rule& rule) {
+    using Action = CompiledPolicy::Action;
+    if (rule.otherwise() != v1::ACTION_UNSPECIFIED && rule.action() != v1::ACCEPT) {
+        return Error{"found otherwise beside another action than accept; allowed: with accept alone"};
     }
-    if (from.id() == 0) return Error{"found id 0, which is the implicit drop; allowed: from 1"};
+    if (rule.otherwise() == v1::ACCEPT || rule.otherwise() < 0 || rule.otherwise() > v1::REJECT) {
+        return Error{
+            fmt::format("found otherwise {}; allowed: 0 or 2 (drop), 3 (reject)", static_cast<int>(rule.otherwise()))};
+    }
+    switch (rule.action()) {
+        case v1::ACCEPT:
+            return Action::kAccept;
+        case v1::DROP:
+            return Action::kDrop;
+        case v1::REJECT:
+            return Action::kReject;
+        default:
+            return Error{fmt::format("found action {}; allowed: 1 (accept), 2 (drop), 3 (reject)",
+                                     static_cast<int>(rule.action()))};
+    }
+}
+
+tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
+    const auto verb = action(from);
+    if (!verb) return Error{verb.error()};
     const auto from_zones = zones(from.from_zone());
     if (!from_zones) return Error{"from_zone: " + from_zones.error()};
     const auto to_zones = zones(from.to_zone());
@@ -85,7 +105,8 @@ tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
     const auto destination = condition(from.destination());
     if (!destination) return Error{"destination: " + destination.error()};
     CompiledPolicy::Rule rule{.id = from.id(),
-                              .accept = from.action() == v1::ACCEPT,
+                              .action = *verb,
+                              .answer = from.action() == v1::REJECT || from.otherwise() == v1::REJECT,
                               .from_zones = *from_zones,
                               .to_zones = *to_zones,
                               .source = *source,
@@ -129,6 +150,11 @@ tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build
     compiled->revision_ = policy.revision();
     compiled->rules_.reserve(static_cast<std::size_t>(policy.rules_size()));
     for (const v1::Rule& from : policy.rules()) {
+        const std::size_t position = compiled->rules_.size() + 1;
+        if (from.id() != position) {
+            return Error{fmt::format("policy: rule '{}': found id {}; allowed: its position, {}", from.name(),
+                                     from.id(), position)};
+        }
         auto rule = compile(from);
         if (!rule) return Error{fmt::format("policy: rule {} '{}': {}", from.id(), from.name(), rule.error())};
         compiled->rules_.push_back(std::move(*rule));

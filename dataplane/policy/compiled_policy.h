@@ -32,9 +32,11 @@ public:
         std::uint16_t port_from = 0;
         std::uint16_t port_to = 0xffff;
     };
+    enum class Action : std::uint8_t { kAccept, kDrop, kReject };
     struct Rule {
-        std::uint32_t id = 0;
-        bool accept = false;
+        std::uint32_t id = 0;  // position from 1
+        Action action = Action::kDrop;
+        bool answer = false;          // tell a LAN machine whose packets this rule does not let pass
         std::uint8_t from_zones = 0;  // bit per Zone
         std::uint8_t to_zones = 0;
         contract::HeartbeatCondition source;
@@ -53,6 +55,10 @@ public:
 
     // The first rule that matches zones, networks and service; nullptr: none (rule 0).
     [[nodiscard]] const Rule* match(const Question& question) const noexcept;
+    // Does the rule ask for an answer to what it does not let pass? 0 and unknown ids: no.
+    [[nodiscard]] bool answers(std::uint32_t id) const noexcept {
+        return id != 0 && id <= rules_.size() && rules_[id - 1].answer;
+    }
     // Whether a machine that is cut off may reach this destination.
     [[nodiscard]] bool allowed(const Question& question) const noexcept;
 

@@ -68,6 +68,8 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     const contract::EndpointState destination = verdict.destination_word.state();
     const bool remediation = question.from == Zone::kLan && policy->allowed(question);
 
+    const CompiledPolicy::Rule* rule = policy->match(question);
+    verdict.rule = rule == nullptr ? 0 : rule->id;
     // Isolation outranks every rule, on both sides.
     if (destination.isolated) {
         verdict.reason = DropReason::kIsolatedDestination;
@@ -78,14 +80,13 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
         return;
     }
 
-    const CompiledPolicy::Rule* rule = policy->match(question);
     if (rule == nullptr) {
         verdict.reason = question.from == Zone::kWan ? DropReason::kUnsolicited : DropReason::kDefaultDrop;
         return;
     }
-    verdict.rule = rule->id;
-    if (!rule->accept) {
-        verdict.reason = DropReason::kRuleDrop;
+    if (rule->action != CompiledPolicy::Action::kAccept) {
+        const bool drop = rule->action == CompiledPolicy::Action::kDrop;
+        verdict.reason = drop ? DropReason::kRuleDrop : DropReason::kRuleReject;
         return;
     }
     // A failed condition drops; it never falls through to a later rule.
@@ -95,6 +96,22 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
         verdict.reason = DropReason::kSourceHeartbeat;
     } else {
         verdict.reason = DropReason::kNone;
+    }
+}
+
+bool Gate::answers(Zone from, DropReason reason, std::uint32_t rule) const noexcept {
+    if (from != Zone::kLan) return false;
+    switch (reason) {
+        case DropReason::kRuleReject:
+        case DropReason::kIsolatedSource:
+        case DropReason::kIsolatedDestination:
+        case DropReason::kSourceHeartbeat:
+        case DropReason::kDestinationHeartbeat: {
+            const CompiledPolicy* policy = policy_.load(std::memory_order_acquire);
+            return policy != nullptr && policy->answers(rule);
+        }
+        default:
+            return false;
     }
 }
 

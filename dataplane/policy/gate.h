@@ -42,7 +42,7 @@ private:
 
 struct Verdict {
     contract::DropReason reason = contract::DropReason::kDefaultDrop;  // kNone: passes
-    std::uint32_t rule = 0;                                            // id of the rule that matched, 0: none
+    std::uint32_t rule = 0;  // id of the rule that matched, also where isolation outranked it; 0: none
     std::uint32_t policy_epoch = 0;
     contract::EndpointWord source_word;  // as it was read for this verdict
     contract::EndpointWord destination_word;
@@ -66,6 +66,9 @@ public:
     // From the appliance: an answer to what the local-in table lets in, for which no flow is needed. `isolated`: is the
     // receiver?
     [[nodiscard]] bool answers_service(const Question& question, bool isolated) const noexcept;
+    // Reader: is the sender told that its packet was refused for `reason`, under this rule? Only what rules, conditions
+    // and isolation refuse is answered, and only what comes from the LAN.
+    [[nodiscard]] bool answers(Zone from, contract::DropReason reason, std::uint32_t rule) const noexcept;
 
     // A permit for a passing verdict. Precondition: verdict.passes(). On a hit the caller has checked that generation
     // and epoch still match, or has decided anew.

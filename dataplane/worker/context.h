@@ -15,8 +15,8 @@
 #include "dataplane/worker/burst.h"
 #include "dataplane/worker/fragment_queue.h"
 #include "dataplane/worker/hold_queue.h"
-#include "dataplane/worker/icmp_limit.h"
 #include "dataplane/worker/punt_limit.h"
+#include "dataplane/worker/reply_limit.h"
 #include "dataplane/worker/worker.h"
 
 namespace heartgate::dataplane {
@@ -38,7 +38,9 @@ struct WorkerContext {
     std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
     FragmentQueue fragments;
     std::uint32_t fragment_epoch = 0;  // of the tracker, when fragments was last looked through
-    IcmpLimit icmp_limit;
+    IcmpLimit icmp_limit;              // packets that cannot be sent on
+    IcmpLimit prohibited_limit;        // refused ones
+    ResetLimit reset_limit;
     PuntLimit punt_limit;
     PerSender<TokenBucket> new_flows;
     AlarmQueue alarms;

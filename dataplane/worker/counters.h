@@ -28,7 +28,7 @@ private:
 struct alignas(64) WorkerCounters {
     Counter rx;             // packets from ports
     Counter from_kernel;    // packets from the exception path
-    Counter generated;      // ICMP errors
+    Counter generated;      // ICMP errors and TCP resets
     Counter tx;             // packets that a port has taken
     Counter punted;         // packets handed to the kernel
     Counter held;           // waiting for a neighbour now

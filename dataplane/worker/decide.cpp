@@ -144,7 +144,7 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
         return;
     }
     if (reason != DropReason::kNone) {
-        context.drop(packet.mbuf, reason);
+        refuse(context, burst, packet, reason, verdict.rule);
         return;
     }
     const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);

@@ -33,7 +33,7 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
         if (burst.ingress == Zone::kLan && packet.meta.source_mac == flow.record->lan_mac()) {
             context.deps.activity.seen(flow.record->endpoint(index(flow.direction)), burst.now_ms);
         }
-        context.drop(packet.mbuf, reason);
+        refuse(context, burst, packet, reason, flow.record->rule());
         return;
     }
     Verdict recorded;

@@ -69,9 +69,12 @@ std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32
 
 // recorded.h, send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
 
-// icmp_reply.cpp: an ICMP error to the packet's sender, by the way it came. Leaves the packet alone.
+// reply.cpp: an ICMP error to the packet's sender, by the way it came. Leaves the packet alone.
 void send_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet, IcmpError::Kind kind,
                      std::uint16_t mtu) noexcept;
+// Drops a packet that the gate did not let pass; tells its sender if `rule` asks for it.
+void refuse(WorkerContext& context, const Burst& burst, const Packet& packet, contract::DropReason reason,
+            std::uint32_t rule) noexcept;
 
 // hold.cpp: waits for a neighbour; released packets begin anew, at the parse stage.
 // `destination`: what was looked up with the result `route`, kUnresolved.

@@ -17,7 +17,7 @@ using Words = std::vector<std::string>;
 
 // `port_of`: what a port word that is no number ("nat") stands for. Throws std::invalid_argument on words it does not
 // know. The first words are source, ">", destination and kind; the rest changes what was built:
-//   ttl N, payload N, syn|ack|syn-ack|fin|rst|flags N, df, no-checksum (UDP),
+//   ttl N, payload N, syn|ack|syn-ack|fin|rst|flags N, seq N, ack-number N (TCP), df, no-checksum (UDP),
 //   vlan N, priority-tag, tag-in-tag, ether-type N, pad N, cut N (bytes left), trailing N,
 //   bad-checksum, version N, header-length N, total N, fragment, later-fragment, option N, hop-by-hop N,
 //   destination-options N, routing-type N, fragment-header, header-order, udp-length N, data-offset N,

@@ -46,13 +46,21 @@ struct Wish {
 };
 
 bool takes_number(const std::string& word) {
-    static const Words kWithNumber{"ttl",          "payload",       "flags",       "vlan",
-                                   "ether-type",   "pad",           "cut",         "version",
-                                   "total",        "option",        "hop-by-hop",  "destination-options",
-                                   "routing-type", "udp-length",    "data-offset", "header-length",
-                                   "trailing",     "code",          "identifier",  "mss",
-                                   "nops",         "quoted-bytes",  "next-mtu",    "operation",
-                                   "link-address", "option-length", "from",        "to",
+    static const Words kWithNumber{"seq",          "ack-number",
+                                   "ttl",          "payload",
+                                   "flags",        "vlan",
+                                   "ether-type",   "pad",
+                                   "cut",          "version",
+                                   "total",        "option",
+                                   "hop-by-hop",   "destination-options",
+                                   "routing-type", "udp-length",
+                                   "data-offset",  "header-length",
+                                   "trailing",     "code",
+                                   "identifier",   "mss",
+                                   "nops",         "quoted-bytes",
+                                   "next-mtu",     "operation",
+                                   "link-address", "option-length",
+                                   "from",         "to",
                                    "id",           "offset"};
     return std::find(kWithNumber.begin(), kWithNumber.end(), word) != kWithNumber.end();
 }
@@ -213,6 +221,8 @@ private:
                 store16(&bytes[2], to_.port);
                 bytes[tcp_header::kDataOffset] = static_cast<std::uint8_t>(number("data-offset", 5) << 4U);
                 bytes[tcp_header::kFlags] = tcp_flags();
+                store32(&bytes[tcp_header::kSequence], number("seq", 0));
+                store32(&bytes[tcp_header::kAcknowledgement], number("ack-number", 0));
                 if (has("mss")) add_mss(bytes);
                 break;
             case IPPROTO_ICMP:

@@ -105,9 +105,20 @@ std::string flags_of(std::uint8_t flags) {
             return " fin";
         case 0x04:
             return " rst";
+        case 0x14:
+            return " rst-ack";
         default:
             return fmt::format(" flags {}", flags);
     }
+}
+
+// Of a reset, where they decide whether it is believed.
+std::string numbers_of(const std::uint8_t* tcp) {
+    if ((tcp[tcp_header::kFlags] & 0x04U) == 0) return "";
+    const std::uint32_t sequence = load32(tcp + tcp_header::kSequence);
+    const std::uint32_t acknowledged = load32(tcp + tcp_header::kAcknowledgement);
+    return (sequence != 0 ? fmt::format(" seq {}", sequence) : "") +
+           (acknowledged != 0 ? fmt::format(" ack-number {}", acknowledged) : "");
 }
 
 std::string mss_of(const std::uint8_t* tcp) {
@@ -163,7 +174,8 @@ std::string describe_upper(const Ip& ip, const PortName& port_name) {
     }
     if (ip.protocol == IPPROTO_TCP) {
         const bool whole = ip.present >= tcp_header::kLength;  // or quoted in part
-        return text + "tcp" + (whole ? flags_of(ip.upper[tcp_header::kFlags] & 0x3fU) + mss_of(ip.upper) : "");
+        return text + "tcp" +
+               (whole ? flags_of(ip.upper[tcp_header::kFlags] & 0x3fU) + numbers_of(ip.upper) + mss_of(ip.upper) : "");
     }
     return text + fmt::format("protocol {}", ip.protocol);
 }

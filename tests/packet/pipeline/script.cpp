@@ -69,7 +69,7 @@ void fill_condition(v1::HeartbeatCondition& condition, const std::string& word) 
     if (word == "heartbeat") condition.set_require_heartbeat(true);
 }
 
-v1::Policy policy_of(const std::string& word) {
+v1::Policy policy_of(std::string word) {
     v1::Policy policy;
     policy.set_revision(1);
     v1::AllowedDestination& mirror = *policy.add_allowed();
@@ -79,7 +79,12 @@ v1::Policy policy_of(const std::string& word) {
     rule.set_id(1);
     rule.set_name("internet");
     rule.set_from_zone(word == "wan-open" ? "wan" : "lan");
-    rule.set_action(word == "drop" ? v1::DROP : v1::ACCEPT);
+    rule.set_action(word == "drop" ? v1::DROP : word == "reject" ? v1::REJECT : v1::ACCEPT);
+    constexpr std::string_view kOtherwise = "-else-reject";
+    if (const std::size_t at = word.find(kOtherwise); at != std::string::npos) {
+        rule.set_otherwise(v1::REJECT);
+        word.erase(at);
+    }
     if (word.rfind("destination-", 0) == 0) {
         fill_condition(*rule.mutable_destination(), word.substr(12));
     } else {

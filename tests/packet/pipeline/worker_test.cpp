@@ -8,7 +8,7 @@
 
 #include "dataplane/worker/alarm.h"
 #include "dataplane/worker/hold_queue.h"
-#include "dataplane/worker/icmp_limit.h"
+#include "dataplane/worker/reply_limit.h"
 #include "heartgate/v1/policy.pb.h"
 #include "script.h"
 

@@ -85,7 +85,7 @@ TEST_CASE("each mistake in a policy is named by line, key, what was found and wh
     CHECK(mistake("isolate_on: [red]\n") ==
           "policy.yaml:1: rules: found nothing; allowed: a list of rules (may be empty: everything is dropped)");
     CHECK(mistake(rule("    action: allow\n")) ==
-          "policy.yaml:3: rules[0].action: found 'allow'; allowed: accept or drop");
+          "policy.yaml:3: rules[0].action: found 'allow'; allowed: accept, drop or reject");
     CHECK(mistake(rule("    action: accept\n    to: internet\n")) ==
           "policy.yaml:4: rules[0].to: found 'internet'; allowed: lan, wan or any");
     CHECK(mistake(rule("    action: accept\n    source: {minimum: blue}\n")) ==
@@ -93,7 +93,7 @@ TEST_CASE("each mistake in a policy is named by line, key, what was found and wh
     CHECK(mistake(rule("    action: accept\n    source:\n      require_hartbeat: true\n")) ==
           "policy.yaml:5: rules[0].source.require_hartbeat: unknown key; allowed: minimum, require_heartbeat");
     CHECK(mistake(rule("    action: drop\n    source: {minimum: green}\n")) ==
-          "policy.yaml:4: rules[0].source: a rule with action drop has no heartbeat conditions");
+          "policy.yaml:4: rules[0].source: only a rule with action accept has heartbeat conditions");
     CHECK(mistake("rules:\n  - {name: a, action: drop}\n  - {name: a, action: drop}\n") ==
           "policy.yaml:3: rules[1].name: 'a' is the name of the rule at line 2, too; allowed: unique names");
     CHECK(mistake("rules: []\nisolate_on: [green]\n") ==
@@ -101,6 +101,23 @@ TEST_CASE("each mistake in a policy is named by line, key, what was found and wh
     CHECK(mistake("rules: []\nallowed:\n  - {network: 10.0.0.0/8}\n")
               .find("policy.yaml:3: allowed[0].service: found "
                     "nothing") == 0);
+}
+
+TEST_CASE("a rule may reject, or accept and reject whom its conditions keep out") {
+    const auto rejects = parse_policy(rule("    action: reject\n"), "p");
+    REQUIRE(rejects);
+    CHECK(rejects->policy.rules(0).action() == v1::REJECT);
+    const auto otherwise =
+        parse_policy(rule("    action: accept\n    source: {require_heartbeat: true}\n    otherwise: reject\n"), "p");
+    REQUIRE(otherwise);
+    CHECK(otherwise->policy.rules(0).action() == v1::ACCEPT);
+    CHECK(otherwise->policy.rules(0).otherwise() == v1::REJECT);
+    CHECK(mistake(rule("    action: accept\n    otherwise: accept\n")) ==
+          "policy.yaml:4: rules[0].otherwise: found 'accept'; allowed: drop or reject");
+    CHECK(mistake(rule("    action: drop\n    otherwise: reject\n")) ==
+          "policy.yaml:4: rules[0].otherwise: only a rule with action accept has it");
+    CHECK(mistake(rule("    action: reject\n    destination: {minimum: green}\n")) ==
+          "policy.yaml:4: rules[0].destination: only a rule with action accept has heartbeat conditions");
 }
 
 TEST_CASE("networks and services outside their ranges are refused") {

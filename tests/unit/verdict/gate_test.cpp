@@ -240,14 +240,14 @@ TEST_CASE("a policy that does not compile says which rule, what was found and wh
           "policy: rule 1 'rule 1': from_zone: found zone 'dmz'; allowed: lan, wan, or nothing for any");
     policy = open_policy();
     policy.mutable_rules(0)->set_action(v1::ACTION_UNSPECIFIED);
-    CHECK(error(policy) == "policy: rule 1 'rule 1': found action 0; allowed: 1 (accept), 2 (drop)");
+    CHECK(error(policy) == "policy: rule 1 'rule 1': found action 0; allowed: 1 (accept), 2 (drop), 3 (reject)");
     policy = open_policy();
     policy.mutable_rules(0)->mutable_source()->set_minimum(static_cast<v1::Minimum>(9));
     CHECK(error(policy) ==
           "policy: rule 1 'rule 1': source: found minimum 9; allowed: 0 (none), 1 (yellow), 2 (green)");
     policy = open_policy();
     policy.mutable_rules(0)->set_id(0);
-    CHECK(error(policy) == "policy: rule 0 'rule 1': found id 0, which is the implicit drop; allowed: from 1");
+    CHECK(error(policy) == "policy: rule 'rule 1': found id 0; allowed: its position, 1");
     policy = open_policy();
     v1::Service* service = policy.mutable_rules(0)->add_services();
     service->set_port_from(70000);
@@ -259,4 +259,40 @@ TEST_CASE("a policy that does not compile says which rule, what was found and wh
     policy = open_policy();
     policy.add_allowed()->set_network("mirror.example");
     CHECK(error(policy).find("policy: allowed: found network 'mirror.example'") == 0);
+}
+
+TEST_CASE("who is refused is told where the rule that matched says so, on the LAN alone") {
+    World world;
+    v1::Policy policy;
+    add_rule(policy, "lan", "wan")->set_otherwise(v1::REJECT);
+    add_rule(policy, "wan", "lan")->set_otherwise(v1::DROP);
+    add_rule(policy, "lan", "lan", v1::REJECT);
+    add_rule(policy, "wan", "wan", v1::DROP);
+    world.load(policy);
+    for (const DropReason reason : {DropReason::kIsolatedSource, DropReason::kIsolatedDestination,
+                                    DropReason::kSourceHeartbeat, DropReason::kDestinationHeartbeat}) {
+        CHECK(world.gate.answers(Zone::kLan, reason, 1));
+        CHECK_FALSE(world.gate.answers(Zone::kWan, reason, 1));
+        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 2));
+        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 0));
+        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 5));
+    }
+    CHECK(world.gate.answers(Zone::kLan, DropReason::kRuleReject, 3));
+    for (const DropReason reason : {DropReason::kSpoofedAddress, DropReason::kNotReady, DropReason::kNoRoute}) {
+        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 1));
+    }
+    // The rule is named where isolation has outranked it, too: it is the one that says how to answer.
+    world.set(1, kIsolated);
+    CHECK(world.gate.decide(to_internet()).rule == 1);
+}
+
+TEST_CASE("otherwise belongs to action accept") {
+    v1::Policy policy;
+    v1::Rule* rule = add_rule(policy, "lan", "wan", v1::DROP);
+    rule->set_otherwise(v1::REJECT);
+    REQUIRE_FALSE(CompiledPolicy::build(policy));
+    rule->set_action(v1::ACCEPT);
+    CHECK(CompiledPolicy::build(policy));
+    rule->set_otherwise(v1::ACCEPT);
+    CHECK_FALSE(CompiledPolicy::build(policy));
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many ICMP errors one worker may send: a token bucket (RFC 1812, 4.3.2.8; RFC 4443, 2.4 (f)).
+// How many packets of its own one worker may send: a token bucket (RFC 1812, 4.3.2.8; RFC 4443, 2.4 (f)). One for each
+// kind: a machine that is refused must not use up what tells another one of its path's MTU.
 #pragma once
 
 #include <cstdint>
 
 namespace heartgate::dataplane {
 
-class IcmpLimit {
+// AtOnce: after a rest. Milliseconds: between two in the long run.
+template <std::uint32_t AtOnce, std::uint32_t Milliseconds>
+class ReplyLimit {
 public:
-    static constexpr std::uint32_t kMost = 50;             // at once
-    static constexpr std::uint32_t kMillisecondsPer = 10;  // one error: 100 per second
+    static constexpr std::uint32_t kMost = AtOnce;
+    static constexpr std::uint32_t kMillisecondsPer = Milliseconds;
 
     [[nodiscard]] bool take(std::uint32_t now_ms) noexcept {
         if (tokens_ == 0) {  // only then is time looked at: a bucket that is rarely used is full
@@ -26,5 +29,8 @@ private:
     std::uint32_t tokens_ = kMost;
     std::uint32_t since_ms_ = 0;
 };
+
+using IcmpLimit = ReplyLimit<50, 10>;
+using ResetLimit = ReplyLimit<500, 1>;  // a browser opens many connections at once, and each is to end
 
 }  // namespace heartgate::dataplane
