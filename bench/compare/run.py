@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import memif
+import promises
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIPELINE = ROOT / "build/bench/pipeline/pipeline"
@@ -25,7 +26,7 @@ def parse_arguments():
 
 
 def measure_pipeline(rounds):
-    """One JSON object per number of flows, the best of the rounds; the program prints one line per measurement."""
+    """name -> (value, unit), the best of the rounds; the program prints one line per measurement."""
     best = {}
     for _ in range(rounds):
         output = subprocess.run([PIPELINE], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -33,41 +34,25 @@ def measure_pipeline(rounds):
             if not line.startswith("{"):
                 continue
             result = json.loads(line)
-            key = (result["name"], result["flows"])
-            if key not in best or result["cycles_per_packet"] < best[key]["cycles_per_packet"]:
-                best[key] = result
-    return [best[key] for key in sorted(best)]
-
-
-def print_pipeline(results):
-    print("worker pipeline in-process, one core, IPv4 UDP 64 B with source NAT, on top of the port driver")
-    print(f"  {'flows':>9}  {'':<9} {'cycles/packet':>13}  {'(driver alone)':>14}")
-    for result in results:
-        print(f"  {result['flows']:>9,}  {result['name']:<9} {result['cycles_per_packet']:>13.1f}  "
-              f"{result['base_line']:>14.1f}")
-
-
-def print_memif(results, arguments):
-    base = results[0]["received_pps"]
-    print(f"over two net_memif ports, 64 B, {arguments.flows:,} flows, one core, best of {arguments.rounds}")
-    print(f"  {'program':<24} {'Mpps':>6}  {'ratio':>5}   rounds")
-    for result in results:
-        rounds = " ".join(f"{rate / 1e6:.2f}" for rate in result["rounds"])
-        ratio = result["received_pps"] / base
-        print(f"  {result['program']:<24} {result['received_pps'] / 1e6:>6.2f}  {ratio:>5.2f}   {rounds}")
+            name, value = result["name"], result["value"]
+            if name not in best or value < best[name][0]:
+                best[name] = (value, result["unit"])
+    return best
 
 
 def main():
     arguments = parse_arguments()
-    report = {}
+    rows = []
     if arguments.only != "memif":
-        report["pipeline"] = measure_pipeline(arguments.rounds)
-        print_pipeline(report["pipeline"])
+        best = measure_pipeline(arguments.rounds)
+        rows += promises.pipeline_rows(best, best["clock"][0] * 1e6)
     if arguments.only != "pipeline":
-        report["memif"] = memif.measure(arguments.rounds, arguments.seconds, arguments.flows)
-        print_memif(report["memif"], arguments)
+        results = memif.measure(arguments.rounds, arguments.seconds, arguments.flows)
+        rows += promises.memif_rows(results, arguments.flows)
+    print(f"bursts of 32 packets, one core, best of {arguments.rounds} interleaved rounds")
+    promises.print_rows(rows)
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+        arguments.json.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
 
 
 if __name__ == "__main__":

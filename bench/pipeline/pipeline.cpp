@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cycles per packet of a worker's stages in one process: bursts of 32 UDP packets in random order over N flows with
-// source NAT, out of a net_null port. The same packets made and sent without the worker are the base line and are taken
-// off, so what is printed is what the pipeline costs on top of a port driver. One line of JSON per measurement.
+// Cycles per packet of a worker's stages in one process: bursts of 32 packets, UDP and TCP mixed, of N flows in random
+// order, out of a net_null port. The clock runs around the worker alone; the same packets sent without it are the base
+// line and are taken off, so what is printed is what the pipeline costs on top of a port driver. Scenarios that are
+// compared take turns, and each counts by its best round. A trial whose counters do not add up ends in an error.
+// One line of JSON per measurement.
 //
-//   pipeline [FLOWS...]        default: 1000 64000 1000000; needs about 250 free hugepages of 2 MB for 1,000,000
+//   pipeline [FLOWS...]        default: 1000 16000 64000 1000000; needs about 350 free hugepages of 2 MB for 1,000,000
 #include <arpa/inet.h>
 #include <fmt/core.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
@@ -39,6 +42,15 @@ constexpr std::uint32_t kMbufs = 4096;
 constexpr std::uint32_t kWanAddresses = 48;
 constexpr std::uint32_t kNow = 1'000'000;
 constexpr std::uint16_t kOut = 0;  // the net_null port
+constexpr std::uint32_t kMostHosts = 1U << 16;
+
+struct Scenario {
+    std::string name;
+    std::uint32_t flows;
+    Traffic::Family family = Traffic::Family::kIpv4;
+    bool heartbeats = false;         // every host is an endpoint, and the rule asks for its heartbeat
+    std::uint32_t endpoints = 1024;  // in the table, hosts or not
+};
 
 class NoKernel final : public KernelPath {
 public:
@@ -74,71 +86,96 @@ void start_port(rte_mempool* pool) {
     }
 }
 
-std::unique_ptr<CompiledPolicy> let_all_pass() {
+std::unique_ptr<CompiledPolicy> policy_of(const Scenario& scenario) {
     heartgate::v1::Policy policy;
     heartgate::v1::Rule* rule = policy.add_rules();
     rule->set_id(1);
     rule->set_name("all");
     rule->set_action(heartgate::v1::ACCEPT);
+    if (scenario.heartbeats) {
+        rule->mutable_source()->set_minimum(heartgate::v1::MINIMUM_GREEN);
+        rule->mutable_source()->set_require_heartbeat(true);
+    }
     policy.set_revision(1);
     auto built = CompiledPolicy::build(policy);
     if (!built) throw std::runtime_error(built.error());
     return std::move(*built);
 }
 
+std::size_t heap_bytes() {
+    rte_malloc_socket_stats stats{};
+    rte_malloc_get_socket_stats(0, &stats);
+    return stats.heap_allocsz_bytes;
+}
+
 IpAddress ipv4(std::uint32_t host_order) { return IpAddress::from_ipv4(htonl(host_order)); }
 
-FlowTableOptions flow_options(std::uint32_t flows) {
+FlowTableOptions flow_options(const Scenario& scenario) {
     FlowTableOptions options;
-    options.ipv4_flows = flows;
-    options.ipv6_flows = 0;
+    options.ipv4_flows = scenario.family == Traffic::Family::kIpv4 ? scenario.flows : 0;
+    options.ipv6_flows = scenario.family == Traffic::Family::kIpv6 ? scenario.flows : 0;
     return options;
 }
 
-// One worker between two ports, with a route to the internet and a policy that lets all pass.
+// One worker between two ports, with a route to the internet.
 class Bench {
 public:
-    Bench(std::uint32_t flows, rte_mempool* pool)
-        : flow_count_{flows}, pool_{pool}, flows_{flow_options(flows), quiescence_}, worker_{0, dependencies()} {
+    Bench(const Scenario& scenario, rte_mempool* pool)
+        : traffic{scenario.family},
+          scenario_{scenario},
+          pool_{pool},
+          endpoints_{scenario.endpoints + kMostHosts},
+          heap_before_{heap_bytes()},
+          flows_{flow_options(scenario), quiescence_},
+          heap_after_{heap_bytes()},
+          worker_{0, dependencies()} {
         const IpAddress router = ipv4(0xc63364fe);
         routes_.set_port(Zone::kLan, heartgate::bench::kLanMac, 1500);
         routes_.set_port(Zone::kWan, heartgate::bench::kWanMac, 1500);
         Route lan{.network = ipv4(heartgate::bench::kInside), .prefix = 8, .zone = Zone::kLan, .gateway = {}};
         Route wan{.network = ipv4(0xc6336400), .prefix = 24, .zone = Zone::kWan, .gateway = {}};
         Route internet{.network = ipv4(0), .prefix = 0, .zone = Zone::kWan, .gateway = router};
-        if (!routes_.replace_routes({lan, wan, internet}) ||
-            !routes_.set_neighbour({router, Zone::kWan, heartgate::bench::kRouterMac})) {
+        const IpAddress router6 = heartgate::bench::kRouter6;
+        Route lan6{.network = heartgate::bench::kInside6, .prefix = 48, .zone = Zone::kLan, .gateway = {}};
+        Route wan6{.network = router6, .prefix = 64, .zone = Zone::kWan, .gateway = {}};
+        wan6.network.bytes[15] = 0;
+        Route internet6{.network = {}, .prefix = 0, .zone = Zone::kWan, .gateway = router6};
+        if (!routes_.replace_routes({lan, wan, internet, lan6, wan6, internet6}) ||
+            !routes_.set_neighbour({router, Zone::kWan, heartgate::bench::kRouterMac}) ||
+            !routes_.set_neighbour({router6, Zone::kWan, heartgate::bench::kRouterMac})) {
             throw std::runtime_error("the routes do not fit");
         }
         std::vector<std::uint32_t> addresses;
         addresses.reserve(kWanAddresses);
         for (std::uint32_t i = 0; i < kWanAddresses; ++i) addresses.push_back(htonl(0xc6336401 + i));
         flows_.set_wan_addresses(addresses);
-        delete gate_.swap(let_all_pass().release());
+        if (scenario.heartbeats) connect_hosts();
+        for (std::uint32_t i = kMostHosts; i < endpoints_.capacity(); ++i) endpoints_.set(i, kHealthy);
+        delete gate_.swap(policy_of(scenario).release());
         gate_.set_ready(true);
         quiescence_.online(0);
     }
 
-    // Cycles per packet of `bursts` bursts; number() gives the flow of each packet.
-    template <class Number>
-    double through_worker(std::size_t bursts, const Number& number) {
-        return measure(bursts, number, [&](rte_mbuf** packets) {
-            worker_.inject(Zone::kLan, packets, kBurstSize, kNow);
-            quiescence_.quiescent(0);
-            flows_.expire(0, kNow, kBurstSize);
-        });
+    // Cycles per packet of `bursts` bursts.
+    double make_flows(std::size_t bursts) {
+        return measure(bursts, true, [&](rte_mbuf** packets) { work(packets); });
     }
-    template <class Number>
-    double base_line(std::size_t bursts, const Number& number) {
-        return measure(bursts, number, [](rte_mbuf** packets) {
+    double hit_path(std::size_t bursts) {
+        return measure(bursts, false, [&](rte_mbuf** packets) { work(packets); });
+    }
+    double base_line(std::size_t bursts) {
+        return measure(bursts, false, [this](rte_mbuf** packets) {
             const std::uint16_t sent = rte_eth_tx_burst(kOut, 0, packets, kBurstSize);
             for (std::uint16_t i = sent; i < kBurstSize; ++i) rte_pktmbuf_free(packets[i]);
+            given_ -= kBurstSize;  // not the worker's
         });
     }
+    // Of hugepages, all tables of a flow with both directions and NAT.
+    [[nodiscard]] double bytes_per_flow() const { return double(heap_after_ - heap_before_) / scenario_.flows; }
 
-    void check(std::uint64_t packets) const {
+    void check() const {
         const std::uint64_t sent = worker_.counters().tx.load();
-        if (sent == packets && flows_.flows() == flow_count_) return;
+        if (sent == given_ && flows_.flows() == scenario_.flows && rte_mempool_in_use_count(pool_) == 0) return;
         std::string reasons;
         for (std::size_t i = 0; i < heartgate::contract::kDropReasons; ++i) {
             const std::uint64_t count = worker_.counters().drops[i].load();
@@ -146,13 +183,30 @@ public:
                 reasons += fmt::format(" {} {}", heartgate::contract::name(heartgate::contract::DropReason(i)), count);
             }
         }
-        throw std::runtime_error(fmt::format("{} of {} packets sent, {} of {} flows; dropped:{}", sent, packets,
-                                             flows_.flows(), flow_count_, reasons));
+        throw std::runtime_error(fmt::format("{}: {} of {} packets sent, {} of {} flows; dropped:{}", scenario_.name,
+                                             sent, given_, flows_.flows(), scenario_.flows, reasons));
     }
 
     Traffic traffic;
 
 private:
+    static constexpr heartgate::contract::EndpointState kHealthy{.colour = heartgate::contract::Colour::kGreen,
+                                                                 .presence = heartgate::contract::Presence::kConnected};
+
+    // A host is an endpoint behind a layer 3 switch: bound by its address alone.
+    void connect_hosts() {
+        for (std::uint32_t host = 0; host <= scenario_.flows / heartgate::bench::kPortsPerHost; ++host) {
+            endpoints_.set(host + 1, kHealthy);
+            if (!bindings_.bind(host + 1, {}, ipv4(heartgate::bench::kInside + 256 + host), 0, 1).stored) {
+                throw std::runtime_error("the bindings do not fit");
+            }
+        }
+    }
+    void work(rte_mbuf** packets) noexcept {
+        worker_.inject(Zone::kLan, packets, kBurstSize, kNow);
+        quiescence_.quiescent(0);
+        flows_.expire(0, kNow, kBurstSize);
+    }
     WorkerDependencies dependencies() {
         const PortQueues lan{.mac = heartgate::bench::kLanMac};
         const PortQueues wan{.port_id = kOut, .mac = heartgate::bench::kWanMac};
@@ -169,67 +223,94 @@ private:
                 .pool = pool_};
     }
 
-    template <class Number, class Send>
-    double measure(std::size_t bursts, const Number& number, const Send& send) {
+    template <class Send>
+    double measure(std::size_t bursts, bool first, const Send& send) {
         std::array<rte_mbuf*, kBurstSize> packets;
-        const std::uint64_t before = rte_rdtsc();
+        std::uint64_t cycles = 0;
         for (std::size_t burst = 0; burst < bursts; ++burst) {
             if (rte_pktmbuf_alloc_bulk(pool_, packets.data(), kBurstSize) != 0) {
                 throw std::runtime_error("packets have leaked");
             }
-            for (rte_mbuf* packet : packets) traffic.fill(packet, number());
+            for (rte_mbuf* packet : packets) {
+                traffic.fill(packet, first ? next_++ % scenario_.flows : traffic.any(scenario_.flows), first);
+            }
+            given_ += kBurstSize;
+            const std::uint64_t before = rte_rdtsc();
             send(packets.data());
+            cycles += rte_rdtsc() - before;
         }
-        return double(rte_rdtsc() - before) / double(bursts * kBurstSize);
+        return double(cycles) / double(bursts * kBurstSize);
     }
 
-    std::uint32_t flow_count_;
+    Scenario scenario_;
     rte_mempool* pool_;
     Quiescence quiescence_{1};
-    EndpointTable endpoints_{1024};
-    EndpointActivity activity_{1024};
-    BindingTable bindings_{1024, quiescence_};
+    EndpointTable endpoints_;
+    EndpointActivity activity_{kMostHosts};
+    BindingTable bindings_{kMostHosts, quiescence_};
     Gate gate_{endpoints_};
     RouteTable routes_{1024, quiescence_};
     FragmentTracker fragments_;
+    std::size_t heap_before_;
     FlowTable flows_;
+    std::size_t heap_after_;
+    std::uint64_t given_ = 0;  // packets to the worker
+    std::uint32_t next_ = 0;
     NoKernel kernel_;
     Worker worker_;
 };
 
-void print(const char* name, std::uint32_t flows, double total, double base) {
-    fmt::print("{{\"name\":\"{}\",\"flows\":{},\"cycles_per_packet\":{:.1f},\"base_line\":{:.1f}}}\n", name, flows,
-               total - base, base);
+void print(const std::string& name, double value, const char* unit) {
+    fmt::print("{{\"name\":\"{}\",\"value\":{:.1f},\"unit\":\"{}\"}}\n", name, value, unit);
+}
+
+double median(const double* first, const double* last) {
+    std::vector<double> values(first, last);
+    const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+// What a packet costs whose flow is new, and whether that grows with the table; then all flows are there.
+void make_flows(Bench& bench, const Scenario& scenario) {
+    constexpr std::size_t kTogether = 4;  // bursts; the median of such groups counts
+    std::vector<double> made;
+    for (std::size_t left = (scenario.flows + kBurstSize - 1) / kBurstSize; left > 0;) {
+        const std::size_t bursts = std::min(left, kTogether);
+        made.push_back(bench.make_flows(bursts));
+        left -= bursts;
+    }
+    const std::size_t tenth = std::max<std::size_t>(made.size() / 10, 1);
+    print("new flow, " + scenario.name, median(made.data(), made.data() + made.size()), "cycles/packet");
+    print(
+        "new flow at the limit, " + scenario.name,
+        median(made.data() + made.size() - tenth, made.data() + made.size()) / median(made.data(), made.data() + tenth),
+        "times the empty table");
 }
 
 // The best of many short rounds: the machine changes its speed, and others use it, too.
-void run(std::uint32_t flows, rte_mempool* pool) {
+void run(const std::vector<Scenario>& scenarios, rte_mempool* pool) {
     constexpr std::size_t kBursts = 256;  // of one round: less than a millisecond
     constexpr int kRounds = 600;
-    constexpr std::size_t kNewBursts = 4;  // rounds in which flows are made; their median counts
-    Bench bench{flows, pool};
-
-    std::uint32_t next = 0;
-    const auto in_order = [&] { return next++ % flows; };
-    const auto any = [&] { return bench.traffic.any(flows); };
-    std::vector<double> made;
-    for (std::size_t left = (flows + kBurstSize - 1) / kBurstSize; left > 0;) {
-        const std::size_t bursts = std::min(left, kNewBursts);
-        made.push_back(bench.through_worker(bursts, in_order));
-        left -= bursts;
+    std::vector<std::unique_ptr<Bench>> benches;
+    for (const Scenario& scenario : scenarios) {
+        benches.push_back(std::make_unique<Bench>(scenario, pool));
+        make_flows(*benches.back(), scenario);
     }
-    const std::uint64_t first = std::uint64_t{(flows + kBurstSize - 1) / kBurstSize} * kBurstSize;
-    std::nth_element(made.begin(), made.begin() + std::ptrdiff_t(made.size() / 2), made.end());
-
-    double total = 1e9;
-    double base = 1e9;
+    std::vector<double> total(scenarios.size(), 1e9);
+    std::vector<double> base(scenarios.size(), 1e9);
     for (int round = 0; round < kRounds; ++round) {
-        total = std::min(total, bench.through_worker(kBursts, any));
-        base = std::min(base, bench.base_line(kBursts, any));
+        for (std::size_t i = 0; i < benches.size(); ++i) {
+            total[i] = std::min(total[i], benches[i]->hit_path(kBursts));
+            base[i] = std::min(base[i], benches[i]->base_line(kBursts));
+        }
     }
-    bench.check(first + std::uint64_t{kRounds} * kBursts * kBurstSize);
-    print("hit path", flows, total, base);
-    print("new flow", flows, made[made.size() / 2], base);
+    for (std::size_t i = 0; i < benches.size(); ++i) {
+        benches[i]->check();
+        print("hit path, " + scenarios[i].name, total[i] - base[i], "cycles/packet");
+        print("port driver, " + scenarios[i].name, base[i], "cycles/packet");
+        print("memory, " + scenarios[i].name, benches[i]->bytes_per_flow(), "bytes/flow");
+    }
 }
 
 }  // namespace
@@ -241,11 +322,20 @@ int main(int argc, char** argv) try {
         fmt::print(stderr, "usage: pipeline [FLOWS...], each at least {}\n", kBurstSize);
         return 2;
     }
-    if (sizes.empty()) sizes = {1000, 64'000, 1'000'000};
+    const bool all = sizes.empty();
+    if (all) sizes = {1000, 16'000, 64'000, 1'000'000};
     start_eal();
     rte_mempool* const pool = make_pool();
     start_port(pool);
-    for (const std::uint32_t flows : sizes) run(flows, pool);
+    print("clock", double(rte_get_tsc_hz()) / 1e6, "MHz");
+    for (const std::uint32_t flows : sizes) run({{.name = fmt::format("{} flows", flows), .flows = flows}}, pool);
+    if (!all) return 0;
+    constexpr std::uint32_t kSome = 16'000;
+    run({{.name = "no condition", .flows = kSome},
+         {.name = "heartbeat required", .flows = kSome, .heartbeats = true},
+         {.name = "heartbeat required, 1000000 endpoints", .flows = kSome, .heartbeats = true, .endpoints = 1'000'000}},
+        pool);
+    run({{.name = "IPv4", .flows = kSome}, {.name = "IPv6", .flows = kSome, .family = Traffic::Family::kIpv6}}, pool);
     return 0;
 } catch (const std::exception& error) {
     fmt::print(stderr, "pipeline: {}\n", error.what());

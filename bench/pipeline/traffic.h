@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets for the bench: UDP from hosts of the LAN to servers behind the WAN, 64 bytes on the wire, one flow per
-// number.
+// Packets for the bench: UDP (even flows) and TCP (odd ones) from hosts of the LAN to a server behind the WAN, one flow
+// per number. IPv4 fills 64 bytes on the wire, IPv6 78.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -17,14 +17,19 @@ inline constexpr std::uint32_t kPortsPerHost = 16;                        // flo
 inline constexpr dataplane::MacAddress kHostMac{0x02, 0, 0, 0, 0, 0x10};  // of the layer 3 switch before all hosts
 inline constexpr dataplane::MacAddress kLanMac{0x02, 0, 0, 0, 0, 0x01};
 inline constexpr dataplane::MacAddress kWanMac{0x02, 0, 0, 0, 0, 0x02};
+inline constexpr dataplane::IpAddress kInside6{{0x20, 0x01, 0x0d, 0xb8, 0, 1}};  // 2001:db8:1::/48, on-link
+inline constexpr dataplane::IpAddress kServer6{{0x20, 0x01, 0x0d, 0xb8, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}};
+inline constexpr dataplane::IpAddress kRouter6{{0x20, 0x01, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 inline constexpr dataplane::MacAddress kRouterMac{0x02, 0, 0, 0, 0, 0x20};
 
 class Traffic {
 public:
-    Traffic();
+    enum class Family : std::uint8_t { kIpv4, kIpv6 };
 
-    // Writes the packet of flow `number` into `packet`.
-    void fill(rte_mbuf* packet, std::uint32_t number) const noexcept;
+    explicit Traffic(Family family);
+
+    // Writes the packet of flow `number` into `packet`: the first of a TCP flow opens it, later ones acknowledge.
+    void fill(rte_mbuf* packet, std::uint32_t number, bool first) const noexcept;
 
     // A flow below `flows`, in random order. No division, so that the base line stays small.
     [[nodiscard]] std::uint32_t any(std::uint32_t flows) noexcept {
@@ -35,10 +40,16 @@ public:
     }
 
 private:
-    static constexpr std::size_t kLength = 60;  // without the frame check sequence
+    struct alignas(64) Frame {
+        std::array<std::uint8_t, 128> bytes{};
+        std::uint32_t sum = 0;  // of the IPv4 header without its source
+    };
+    void complete(Frame& frame, std::uint8_t protocol) const noexcept;
 
-    alignas(64) std::array<std::uint8_t, kLength> frame_{};
-    std::uint32_t sum_ = 0;  // of the IPv4 header without its source
+    Family family_;
+    std::size_t transport_;          // offset
+    std::size_t length_;             // without the frame check sequence
+    std::array<Frame, 2> frames_{};  // UDP, TCP
     std::uint32_t state_ = 2463534242;
 };
 
