@@ -22,6 +22,8 @@ namespace heartgate::control::agent {
 namespace {
 
 constexpr std::uint64_t kEvents = FAN_CLOSE_WRITE | FAN_MODIFY | FAN_MOVED_TO;
+// Of a whole file system: directories that are moved, too, with all that is in them.
+constexpr std::uint64_t kFileSystemEvents = kEvents | FAN_ONDIR;
 // A new directory in a watched tree is watched, too.
 constexpr std::uint64_t kTreeEvents = kEvents | FAN_CREATE | FAN_ONDIR | FAN_EVENT_ON_CHILD;
 constexpr unsigned kInit =
@@ -147,7 +149,7 @@ void FileWatch::mark_new_mounts() {
     for (const std::string& mount_point : local_mounts()) {
         if (excluded(mount_point + "/")) continue;
         // Some cannot be watched (no file handles); the others still can.
-        if (const auto marked = mark(mount_point, FAN_MARK_FILESYSTEM, kEvents); !marked) {
+        if (const auto marked = mark(mount_point, FAN_MARK_FILESYSTEM, kFileSystemEvents); !marked) {
             spdlog::warn("{}: files there are not watched", marked.error().message);
         }
     }
@@ -178,7 +180,7 @@ bool FileWatch::excluded(const std::string& path) const {
     return false;
 }
 
-std::size_t FileWatch::walk_tree(const std::string& path, const std::atomic<bool>& stop) const {
+std::size_t FileWatch::walk_tree(const std::string& path, const std::atomic<bool>& stop, std::int64_t since) const {
     std::size_t files = 0;
     std::error_code failure;
     constexpr auto kOptions = std::filesystem::directory_options::skip_permission_denied;
@@ -193,17 +195,17 @@ std::size_t FileWatch::walk_tree(const std::string& path, const std::atomic<bool
         if (S_ISDIR(status.st_mode) && (status.st_dev != root.st_dev || excluded(name + "/"))) {
             entry.disable_recursion_pending();
         }
-        if (!S_ISREG(status.st_mode) || excluded(name)) continue;
+        if (!S_ISREG(status.st_mode) || status.st_ctim.tv_sec < since || excluded(name)) continue;
         ++files;
         handler_(Place::at(name), true);
     }
     return files;
 }
 
-std::size_t FileWatch::walk(const std::atomic<bool>& stop) const {
+std::size_t FileWatch::walk(const std::atomic<bool>& stop, std::int64_t since) const {
     std::size_t files = 0;
     for (const std::string& tree : settings_.trees.empty() ? local_mounts() : settings_.trees) {
-        files += walk_tree(tree, stop);
+        files += walk_tree(tree, stop, since);
     }
     return files;
 }
@@ -252,8 +254,10 @@ void FileWatch::handle_event(const void* metadata) {
         if (path.empty()) return;
         path += (path.back() == '/' ? "" : "/") + entry.name;
         if ((event->mask & FAN_ONDIR) != 0) {
-            // What was put into it before it was watched would be missed.
-            if (!excluded(path + "/") && mark_tree(path)) walk_tree(path, stopping_);
+            // What is in a directory that was moved in, or was put into a new one before it was watched.
+            if (excluded(path + "/")) return;
+            if (!settings_.trees.empty() && !mark_tree(path)) return;
+            walk_tree(path, stopping_, kFromTheBeginning);
             return;
         }
         if (excluded(path) || (event->mask & kEvents) == 0) return;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -34,9 +36,11 @@ public:
     [[nodiscard]] bool alive() const { return alive_; }
     // Events were lost since this was asked last: everything has to be looked at.
     [[nodiscard]] bool take_overflow() { return overflow_.exchange(false); }
-    // Calls the handler, on the caller's thread, for files that are there: of the trees, or of all local file systems.
-    // Ends early when `stop` becomes true. Gives the number of files.
-    std::size_t walk(const std::atomic<bool>& stop) const;
+    static constexpr std::int64_t kFromTheBeginning = std::numeric_limits<std::int64_t>::min();
+    // Calls the handler, on the caller's thread, for files that are there: of the trees, or of all local file systems;
+    // of those whose contents, name or place have changed at `since` (unix seconds, by ctime) or later. Ends early when
+    // `stop` becomes true. Gives the number of files.
+    std::size_t walk(const std::atomic<bool>& stop, std::int64_t since = kFromTheBeginning) const;
 
 private:
     struct FileSystem {
@@ -54,7 +58,7 @@ private:
     bool read_events();
     void handle_event(const void* metadata);
     [[nodiscard]] bool excluded(const std::string& path) const;
-    std::size_t walk_tree(const std::string& path, const std::atomic<bool>& stop) const;
+    std::size_t walk_tree(const std::string& path, const std::atomic<bool>& stop, std::int64_t since) const;
 
     const Settings settings_;
     const Handler handler_;

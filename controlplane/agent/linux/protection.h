@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -24,7 +25,8 @@ namespace heartgate::control::agent {
 
 class Protection {
 public:
-    // Watches from here on, and tells the agent what watches. `changed` is called from several threads after changes.
+    // Watches from here on, looks at what has changed since it watched last, and tells the agent what watches.
+    // `changed` is called from several threads after changes.
     static Expected<std::unique_ptr<Protection>> start(const Config& config, Agent& agent,
                                                        std::function<void()> changed);
     ~Protection();
@@ -40,7 +42,10 @@ private:
     void on_detection(const Detection& detection, const Place& place);
     void scan_slowly();
     void look_after();
-    void check_watchers();
+    bool check_watchers();  // true: something watches and every detector answers
+    void put_off(const std::string& path);
+    void take_up_again();
+    void remember_watching(bool everything_judged);
 
     const Config& config_;
     Agent& agent_;
@@ -54,7 +59,11 @@ private:
     std::condition_variable wake_;
     std::deque<std::string> slow_;      // paths for the slow detectors
     std::set<std::string> slow_known_;  // the same, to find them
+    // Could not be judged so often: tried again while all detectors answer.
+    std::map<std::string, unsigned> put_off_;
+    bool left_out_ = false;  // more than fit were to be judged: everything is, once the others are
     bool walk_wanted_ = false;
+    std::int64_t walk_since_ = FileWatch::kFromTheBeginning;
     std::atomic<bool> stopping_{false};
     std::thread slow_thread_;
     std::thread care_thread_;  // walks, and asks the detectors how they are

@@ -95,7 +95,8 @@ TEST_CASE("all local file systems: a file on a tmpfs that was mounted later is h
             std::cout << "SKIP a tmpfs cannot be mounted\n";
             return;
         }
-        fs::create_directory(root + "/left alone");
+        fs::create_directories(root + "/left alone/unpacked/deep");
+        write_file(root + "/left alone/unpacked/deep/d", "d");
         Heard heard;
         auto watch = FileWatch::start({{}, {root + "/left alone"}}, heard.handler());
         if (!watch) {
@@ -109,6 +110,8 @@ TEST_CASE("all local file systems: a file on a tmpfs that was mounted later is h
         });
         CHECK(heard.wait_for(root + "/b"));
         CHECK_FALSE(heard.has(root + "/left alone/a"));
+        as_another_process([&] { fs::rename(root + "/left alone/unpacked", root + "/moved"); });
+        CHECK(heard.wait_for(root + "/moved/deep/d"));
 
         CHECK(::mount("tmpfs", later.c_str(), "tmpfs", 0, "size=1m") == 0);
         bool found = false;
@@ -122,6 +125,24 @@ TEST_CASE("all local file systems: a file on a tmpfs that was mounted later is h
         ::umount2(later.c_str(), MNT_DETACH);
         ::umount2(root.c_str(), MNT_DETACH);
     }}.join();
+}
+
+TEST_CASE("a walk looks at everything, or at what has changed since a time") {
+    TemporaryDirectory directory;
+    const std::string tree = fs::canonical(directory.path()).string();
+    fs::create_directory(tree + "/a");
+    write_file(tree + "/a/file", "x");
+    Heard heard;
+    auto watch = FileWatch::start({{tree}, {}}, heard.handler());
+    if (!watch) {
+        std::cout << "SKIP " << watch.error().message << "\n";
+        return;
+    }
+    const std::atomic<bool> stop{false};
+    CHECK((*watch)->walk(stop) == 1);
+    CHECK(heard.wait_for(tree + "/a/file"));
+    CHECK((*watch)->walk(stop, std::time(nullptr) - 3600) == 1);
+    CHECK((*watch)->walk(stop, std::time(nullptr) + 3600) == 0);
 }
 
 TEST_CASE("directory trees: what is below is heard of, also in directories made later; what is beside is not") {

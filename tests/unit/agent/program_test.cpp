@@ -5,9 +5,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -81,6 +85,17 @@ public:
             return heard.size() > heard_before_ && heard.back().colour() == colour && has_reason(heard.back(), code);
         });
     }
+    // The same of any kind of heartbeat, with time for a detector to be asked again.
+    template <typename Condition>
+    bool comes_to(Condition&& condition) {
+        for (int i = 0; i < 4; ++i) {
+            if (gateway_.wait(
+                    [&](const auto& heard) { return heard.size() > heard_before_ && condition(heard.back()); })) {
+                return true;
+            }
+        }
+        return false;
+    }
     [[nodiscard]] std::string home() const { return directory_.path() + "/home"; }
     [[nodiscard]] std::string socket() const { return directory_.path() + "/agent.sock"; }
     [[nodiscard]] std::string config() const { return directory_.path() + "/agent.yaml"; }
@@ -113,10 +128,72 @@ private:
     std::size_t heard_before_ = 0;
 };
 
-// One condition on the outside world, looked at until it holds; false after 10 s.
+// clamd, which at first refuses everything; once it works it says which signatures it has and finds something in files
+// that begin with "bad".
+class FakeClamd {
+public:
+    explicit FakeClamd(const std::string& path) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        REQUIRE(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        REQUIRE(::listen(socket_.get(), 16) == 0);
+        thread_ = std::thread{[this] { serve(); }};
+    }
+    ~FakeClamd() {
+        ::shutdown(socket_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+    FakeClamd(const FakeClamd&) = delete;
+    FakeClamd& operator=(const FakeClamd&) = delete;
+    void work() { works_ = true; }
+    [[nodiscard]] unsigned refused_files() const { return refused_files_; }
+
+private:
+    void serve() {
+        for (;;) {
+            const UniqueFd connection{::accept(socket_.get(), nullptr, nullptr)};
+            if (!connection.valid()) return;
+            answer(connection.get());
+        }
+    }
+    void answer(int connection) {
+        const std::string version("zVERSION\0", 9);
+        const std::string end("\0\0\0\0", 4);
+        std::string heard;
+        std::array<char, 4096> buffer{};
+        while (heard != version && !heard.ends_with(end)) {
+            const ssize_t length = ::recv(connection, buffer.data(), buffer.size(), 0);
+            if (length <= 0) return;
+            heard.append(buffer.data(), static_cast<std::size_t>(length));
+        }
+        std::string reply = "stream: OK";
+        if (!works_) {
+            reply = "out of memory. ERROR";
+            if (heard != version) ++refused_files_;
+        } else if (heard == version) {
+            const std::time_t now = std::time(nullptr);
+            std::tm time{};
+            ::gmtime_r(&now, &time);
+            std::array<char, 64> date{};
+            std::strftime(date.data(), date.size(), "%a %b %d %H:%M:%S %Y", &time);
+            reply = std::string{"ClamAV 1.0.3/27106/"} + date.data();
+        } else if (heard.compare(14, 3, "bad") == 0) {  // after the command and the length
+            reply = "stream: Win.Test-1 FOUND";
+        }
+        ::send(connection, reply.c_str(), reply.size() + 1, MSG_NOSIGNAL);
+    }
+
+    std::atomic<bool> works_{false};
+    std::atomic<unsigned> refused_files_{0};
+    UniqueFd socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    std::thread thread_;
+};
+
+// One condition on the outside world, looked at until it holds; false after so many hundredths of a second.
 template <typename Condition>
-bool becomes_true(Condition&& condition) {
-    for (int i = 0; i < 1000; ++i) {
+bool becomes_true(Condition&& condition, int most = 1000) {
+    for (int i = 0; i < most; ++i) {
         if (condition()) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }
@@ -220,6 +297,28 @@ TEST_CASE("a file that cannot be removed makes the machine RED; removed by hand 
     CHECK(lab.machine.command({"rescan"}) == 0);
     REQUIRE(lab.machine.reports(v1::YELLOW, v1::DWELL_TIME));
     REQUIRE(lab.machine.reports(v1::GREEN, v1::UNPROTECTED));
+}
+
+TEST_CASE("while clamd does not work the machine is YELLOW; what it could not judge it judges later") {
+    FakeGateway gateway;
+    Machine machine{gateway};
+    const std::string clamd_socket = machine.home() + ".clamd";
+    std::ofstream{machine.config(), std::ios::app} << "clamd_socket: " << clamd_socket << "\n";
+    FakeClamd clamd{clamd_socket};
+    REQUIRE(machine.command({"enrol", "--token", gateway.token()}) == 0);
+    machine.run();
+    REQUIRE(machine.reports(v1::YELLOW, v1::DETECTOR_NOT_RUNNING));
+    const std::string file = machine.home() + "/file";
+    write_file(file, "bad");
+    write_file(machine.home() + "/harmless", "good");
+    REQUIRE(becomes_true([&] { return clamd.refused_files() >= 2; }));
+    clamd.work();
+    REQUIRE(machine.comes_to([&](const v1::Heartbeat& heartbeat) { return has_reason(heartbeat, v1::DWELL_TIME); }));
+    CHECK_FALSE(fs::exists(file));
+    CHECK(fs::exists(machine.home() + "/harmless"));
+    REQUIRE(machine.comes_to([&](const v1::Heartbeat& heartbeat) { return heartbeat.colour() == v1::GREEN; }));
+    // From here on all has been looked at, and the next start begins there.
+    CHECK(becomes_true([&] { return fs::exists(machine.state_directory() + "/watched"); }, 3000));
 }
 
 TEST_CASE("numbers of heartbeats grow over a kill of the program") {
