@@ -199,10 +199,11 @@ void FlowTable::lookup_in(const Family<Key>& family, const Key* const keys[], co
                           unsigned count, FlowRef found[]) const noexcept {
     std::uint32_t values[kMostKeys];
     FlowRecord* const records = &records_[family.first];
-    const std::uint32_t hits =
-        family.index.lookup(keys, hashes, count, values, [records]([[maybe_unused]] std::uint32_t value) {
-            if constexpr (std::is_same_v<Key, FlowKey6>) rte_prefetch0(&records[value >> 1U]);
-        });
+    // An IPv4 record begins with its keys, which the index has fetched.
+    const auto prefetch = [records](std::uint32_t value) {
+        if (std::is_same_v<Key, FlowKey6>) rte_prefetch0(&records[value >> 1U]);
+    };
+    const std::uint32_t hits = family.index.lookup(keys, hashes, count, values, prefetch);
     for (unsigned i = 0; i < count; ++i) {
         const bool hit = ((hits >> i) & 1U) != 0;
         found[i] = FlowRef{.record = hit ? &records[values[i] >> 1U] : nullptr,

@@ -16,6 +16,8 @@ namespace heartgate::dataplane::test {
 
 namespace {
 
+constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);  // as queues want it
+
 constexpr std::uint16_t kPacketRoom = 4096 + RTE_PKTMBUF_HEADROOM;
 
 // Once per program: EAL, and two ring ports; what is sent on one can be read from the same.
@@ -30,8 +32,8 @@ void start_eal() {
         for (std::uint16_t port = 0; port < kPorts; ++port) {
             const rte_eth_conf config{};
             if (rte_eth_dev_configure(port, 1, 1, &config) != 0 ||
-                rte_eth_rx_queue_setup(port, 0, 64, SOCKET_ID_ANY, nullptr, packet_pool()) != 0 ||
-                rte_eth_tx_queue_setup(port, 0, 64, SOCKET_ID_ANY, nullptr) != 0 || rte_eth_dev_start(port) != 0) {
+                rte_eth_rx_queue_setup(port, 0, 64, kAnySocket, nullptr, packet_pool()) != 0 ||
+                rte_eth_tx_queue_setup(port, 0, 64, kAnySocket, nullptr) != 0 || rte_eth_dev_start(port) != 0) {
                 return false;
             }
         }
