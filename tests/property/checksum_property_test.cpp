@@ -89,7 +89,8 @@ void fill_checksums(Bytes& frame, bool without) {
     store16(checksum, 0);
     if (without) return;
     const auto value = static_cast<std::uint16_t>(~upper_sum(frame));
-    store16(checksum, value == 0 && frame[kIp + ipv4::kProtocol] == IPPROTO_UDP ? std::uint16_t{0xffff} : value);
+    // Of the two zeros UDP has only this one (RFC 768), and an echo that is all zero, too (RFC 1624, 3).
+    store16(checksum, value == 0 && frame[kIp + ipv4::kProtocol] != IPPROTO_TCP ? std::uint16_t{0xffff} : value);
 }
 
 // From the LAN to the remote, or its answer to (`destination`, `port`).
