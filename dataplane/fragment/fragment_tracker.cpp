@@ -48,9 +48,11 @@ void FragmentTracker::remove(Table& table, Entry& entry) noexcept {
 // Free, or the oldest: datagrams that arrive at all arrive within milliseconds.
 FragmentTracker::Entry& FragmentTracker::make_room(Table& table, Bucket& bucket, std::uint32_t now_ms) noexcept {
     Entry* oldest = &bucket.entries[0];
+    // Signed: another worker's clock may be a little ahead.
+    const auto age = [now_ms](const Entry& entry) { return static_cast<std::int32_t>(now_ms - entry.since_ms); };
     for (Entry& entry : bucket.entries) {
         if (!entry.used) return entry;
-        if (now_ms - entry.since_ms > now_ms - oldest->since_ms) oldest = &entry;
+        if (age(entry) > age(*oldest)) oldest = &entry;
     }
     remove(table, *oldest);
     return *oldest;
