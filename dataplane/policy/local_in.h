@@ -62,6 +62,7 @@ inline constexpr std::array kLocalIn{
     LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 67,  67,  Audience::kAnyone},
     LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       67,  67,  Audience::kAnyone},
     LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kMulticast, 547, 547, Audience::kAnyone},
+    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       547, 547, Audience::kAnyone},
     // heartbeat, enrolment and renewal
     LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
     LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
