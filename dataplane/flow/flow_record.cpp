@@ -45,6 +45,8 @@ bool FlowRecord::try_store(const Decision& decision) noexcept {
         endpoint_[1].store(decision.destination_endpoint, std::memory_order_release);
         word_[0].store(decision.verdict.source_word.raw(), std::memory_order_release);
         word_[1].store(decision.verdict.destination_word.raw(), std::memory_order_release);
+        // Where packets went under the former decision need not be the machine that this one is about.
+        for (auto& next_hop : next_hop_) next_hop.store(kUnknownNextHop, std::memory_order_release);
         lan_mac_.store(decision.lan_mac, std::memory_order_release);
         policy_epoch_.store(decision.verdict.policy_epoch, std::memory_order_release);
         generation_.store(decision.generation, std::memory_order_release);

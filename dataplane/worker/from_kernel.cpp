@@ -58,8 +58,12 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
     question.source_port = meta.source_port;
     question.destination_port = meta.destination_port;
     if (unicast_lan) {
-        question.destination_endpoint =
-            context.deps.bindings.source(receiver_of(packet), question.destination, meta.vlan).endpoint;
+        // The machine that gets it counts: not the owner of its address, if that is another one.
+        const BindingTable& bindings = context.deps.bindings;
+        const BindingTable::Source receiver = bindings.source(receiver_of(packet), question.destination, meta.vlan);
+        question.destination_endpoint = receiver.reason == DropReason::kNone
+                                            ? receiver.endpoint
+                                            : bindings.destination(receiver_of(packet), meta.vlan);
     }
     return question;
 }
@@ -72,6 +76,7 @@ void make_flow(WorkerContext& context, const Burst& burst, const Packet& packet,
                                     .generation = burst.generation,
                                     .destination_endpoint = question.destination_endpoint,
                                     .lan_mac = burst.egress == Zone::kLan ? pack(receiver_of(packet)) : PackedMac{0}},
+                       .vlan = packet.meta.vlan,
                        .reply_vlan = context.port(burst.egress).vlan,
                        .route_epoch = burst.route_epoch,
                        .tcp_flags = packet.meta.tcp_flags};

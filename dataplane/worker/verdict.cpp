@@ -47,7 +47,12 @@ struct Again {
         return seen;
     }
 
-    [[nodiscard]] Decision decide() const noexcept {
+    // `lasts`: false if it hangs on a neighbour entry, whose change no generation tells.
+    struct Outcome {
+        Decision decision;
+        bool lasts = true;
+    };
+    [[nodiscard]] Outcome decide() const noexcept {
         Question question = record.question();
         question.ether_type = record.ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
         if (question.from == Zone::kLan) {
@@ -65,8 +70,9 @@ struct Again {
                           .source_endpoint = question.source_endpoint,
                           .destination_endpoint = question.destination_endpoint,
                           .lan_mac = lan_mac()};
-        if (decision.verdict.passes()) decision.verdict.reason = destination.reason;
-        return decision;
+        const bool passes = decision.verdict.passes();
+        if (passes) decision.verdict.reason = destination.reason;
+        return {.decision = decision, .lasts = !passes || destination.reason == DropReason::kNone};
     }
 };
 
@@ -89,9 +95,9 @@ DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet
     if (again.unchanged() && record.try_refresh(burst.generation, context.deps.endpoints)) return record.reason();
     context.counters.redecided.add(1);
     const bool other_mac = again.lan_mac() != record.lan_mac();
-    const Decision decision = again.decide();
+    const auto [decision, lasts] = again.decide();
     // A packet with another MAC that may not pass is no reason to spoil the flow of the machine it belongs to.
-    if (decision.verdict.passes() || !other_mac) record.try_store(decision);
+    if (lasts && (decision.verdict.passes() || !other_mac)) record.try_store(decision);
     return decision.verdict.reason;
 }
 

@@ -222,6 +222,30 @@ GOLDEN("a foreign MAC with a bound address is a spoof, on an open flow too, and 
         out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63
 )");
 
+GOLDEN("a neighbour that takes over a flow of an isolated machine's own address does not receive for it", R"(
+    resolve 10.0.0.77 pc
+    lan pc 10.0.0.77:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        out lan pc 203.0.113.7:53 > 10.0.0.77:5000 udp ttl 63
+    isolate pc
+    lan pc 10.0.0.77:5000 > 203.0.113.7:53 udp
+        drop isolated-source
+    lan other 10.0.0.77:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp
+        drop spoofed-address
+)");
+
+GOLDEN("what Linux sends to an address goes by the machine that gets it", R"(
+    resolve 10.0.0.11 pc
+    linux lan pc 10.0.0.1:8080 > 10.0.0.11:5000 udp
+        out lan pc 10.0.0.1:8080 > 10.0.0.11:5000 udp ttl 64
+    isolate pc
+    linux lan pc 10.0.0.1:8081 > 10.0.0.11:5000 udp
+        drop isolated-destination
+)");
+
 GOLDEN("another source address gets an isolated endpoint nowhere", R"(
     lan pc 10.0.0.77:5000 > 203.0.113.7:53 udp
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
