@@ -257,6 +257,11 @@ void read_punt(const YamlNode& node, PuntRates& rates) {
 
 }  // namespace
 
+bool has_address(const std::vector<IpPrefix>& addresses, const IpAddress& address) {
+    return std::any_of(addresses.begin(), addresses.end(),
+                       [&address](const IpPrefix& own) { return own.address == address; });
+}
+
 Config parse_config(const std::string& text, const std::string& file_name, const Machine& machine) {
     const YamlNode root = YamlNode::parse(text, file_name);
     root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",

@@ -65,6 +65,9 @@ struct UntranslatedConfig {
     IpPrefix wan;
 };
 
+// Whether one of the appliance's own `addresses`, each with its network, is this one.
+[[nodiscard]] bool has_address(const std::vector<IpPrefix>& addresses, const IpAddress& address);
+
 struct Config {
     DpdkConfig dpdk;
     WorkersConfig workers;

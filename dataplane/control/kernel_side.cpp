@@ -18,11 +18,6 @@
 namespace heartgate::dataplane {
 namespace {
 
-bool has_address(const std::vector<IpPrefix>& addresses, const IpAddress& address) {
-    return std::any_of(addresses.begin(), addresses.end(),
-                       [&address](const IpPrefix& own) { return own.address == address; });
-}
-
 std::vector<TapOptions> tap_options(const Config& config, const std::array<Port, kPorts>& ports) {
     std::vector<TapOptions> taps;
     for (const Zone zone : {Zone::kLan, Zone::kWan}) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/control/static_routes.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 namespace heartgate::dataplane {
@@ -16,12 +15,6 @@ void add_own_address(const IpPrefix& own, Zone zone, std::vector<Route>& routes)
     }
 }
 
-bool has_address(const Config& config, const IpAddress& address) {
-    const auto& own = config.ports[static_cast<std::size_t>(Zone::kWan)].addresses;
-    return std::any_of(own.begin(), own.end(),
-                       [&address](const IpPrefix& prefix) { return prefix.address == address; });
-}
-
 }  // namespace
 
 void set_static_routes(const Config& config, RouteTable& routes) {
@@ -32,7 +25,8 @@ void set_static_routes(const Config& config, RouteTable& routes) {
         }
     }
     for (const IpAddress& address : config.nat_addresses) {
-        if (!has_address(config, address)) add_own_address({.address = address, .length = 32}, Zone::kWan, all);
+        if (!has_address(config.ports[static_cast<std::size_t>(Zone::kWan)].addresses, address))
+            add_own_address({.address = address, .length = 32}, Zone::kWan, all);
     }
     for (const StaticRoute& route : config.routes) {
         all.push_back({.network = route.network.address,
@@ -54,7 +48,8 @@ std::vector<std::uint32_t> configured_wan_addresses(const Config& config) {
         if (own.address.is_ipv4()) addresses.push_back(own.address.ipv4());
     }
     for (const IpAddress& address : config.nat_addresses) {
-        if (!has_address(config, address)) addresses.push_back(address.ipv4());
+        if (!has_address(config.ports[static_cast<std::size_t>(Zone::kWan)].addresses, address))
+            addresses.push_back(address.ipv4());
     }
     return addresses;
 }
