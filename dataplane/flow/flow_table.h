@@ -90,6 +90,15 @@ public:
                 FlowRef found[]) const noexcept {
         lookup_in(ipv6_, keys, hashes, count, found);
     }
+    // One key by itself.
+    template <class Key>
+    [[nodiscard]] FlowRef find(const Key& wanted) const noexcept {
+        const Key* key = &wanted;
+        const std::uint32_t hash_of_key = hash(wanted);
+        FlowRef found;
+        lookup(&key, &hash_of_key, 1, &found);
+        return found;
+    }
 
     // A worker's miss path; takes the lock. Looks up again, so that of two workers with the same tuple the second gets
     // the first one's record. Nothing stays behind when it fails.

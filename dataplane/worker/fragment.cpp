@@ -6,6 +6,7 @@
 
 #include "dataplane/packet/headers.h"
 #include "dataplane/worker/recorded.h"
+#include "dataplane/worker/release.h"
 #include "dataplane/worker/rewrite.h"
 #include "dataplane/worker/stages.h"
 #include "dataplane/worker/transmit.h"
@@ -44,18 +45,9 @@ FirstFragment first_of(const Burst& burst, const PacketMeta& meta) noexcept {
     return first;
 }
 
-template <class Key>
-FlowRef find(const FlowTable& flows, const Key& wanted) noexcept {
-    const Key* key = &wanted;
-    const std::uint32_t hash = flows.hash(wanted);
-    FlowRef found;
-    flows.lookup(&key, &hash, 1, &found);
-    return found;
-}
-
 FlowRef find_flow(const WorkerContext& context, const PacketMeta& meta, const FirstFragment& first) noexcept {
     if (!first.has_key) return {};
-    return meta.is_ipv6() ? find(context.deps.flows, first.key6) : find(context.deps.flows, first.key4);
+    return meta.is_ipv6() ? context.deps.flows.find(first.key6) : context.deps.flows.find(first.key4);
 }
 
 void forward_first(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
@@ -99,12 +91,6 @@ bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop) 
     return rewriting::finish(packet, next_hop);
 }
 
-// RFC 1122, 3.2.2: no error about a fragment that is not the first one.
-DropReason check_size(const PacketMeta& meta, const NextHop& next_hop) noexcept {
-    if (meta.hop_limit <= 1) return DropReason::kTtlExceeded;
-    return meta.ip_length > next_hop.mtu ? DropReason::kTooBig : DropReason::kNone;
-}
-
 void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
                      const DatagramKey& datagram) noexcept {
     const auto give_up = [&](DropReason reason) { context.drop(packet.mbuf, reason); };
@@ -118,7 +104,7 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     if (!local) {
         hop = recorded_next_hop(context, burst, packet, flow);
         if (hop == nullptr) return;
-        reason = check_size(packet.meta, *hop);
+        reason = check_hop(packet.meta, *hop);
         if (reason != DropReason::kNone) return give_up(reason);
     }
     // Only now, since a packet that waits for its next hop comes again.
@@ -178,18 +164,6 @@ void forward_later(WorkerContext& context, const Burst& burst, const Packet& pac
     }
 }
 
-// Takes all that `ready` says yes to, in bursts, and hands each burst to `then`.
-template <class Ready, class Then>
-unsigned take_all(WorkerContext& context, Zone ingress, Ready&& ready, Then&& then) noexcept {
-    unsigned total = 0;
-    for (;;) {
-        const std::uint16_t count = context.fragments.take(ingress, context.burst.packets.data(), kBurst, ready);
-        if (count == 0) return total;
-        then(count);
-        total += count;
-    }
-}
-
 }  // namespace
 
 void forward_fragment(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
@@ -211,19 +185,13 @@ unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcep
                 FirstFragment first;
                 return tracker.find(entry.datagram, now_ms, first) != FragmentTracker::State::kUnknown;
             };
-            released += take_all(context, ingress, known,
+            released += take_all(context, context.fragments, ingress, known,
                                  [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
         }
-        take_all(
-            context, ingress,
-            [now_ms](const FragmentQueue::Entry& entry) {
-                return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
-            },
-            [&context](std::uint16_t count) {
-                for (unsigned i = 0; i < count; ++i) {
-                    context.drop(context.burst.packets[i], DropReason::kFragmentTimeout);
-                }
-            });
+        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout,
+                     [now_ms](const FragmentQueue::Entry& entry) {
+                         return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
+                     });
     }
     context.fragment_epoch = epoch;
     context.count_held();
@@ -232,13 +200,8 @@ unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcep
 
 void drop_fragments(WorkerContext& context) noexcept {
     for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
-        take_all(
-            context, ingress, [](const FragmentQueue::Entry&) { return true; },
-            [&context](std::uint16_t count) {
-                for (unsigned i = 0; i < count; ++i) {
-                    context.drop(context.burst.packets[i], DropReason::kFragmentTimeout);
-                }
-            });
+        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout,
+                     [](const FragmentQueue::Entry&) { return true; });
     }
     context.count_held();
 }

@@ -5,11 +5,11 @@
 
 #include <rte_mbuf.h>
 
-#include <array>
 #include <cstdint>
 
 #include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/port/zone.h"
+#include "dataplane/worker/waiting_packets.h"
 
 namespace heartgate::dataplane {
 
@@ -26,35 +26,20 @@ public:
         DatagramKey datagram;
     };
 
-    [[nodiscard]] unsigned size() const noexcept { return size_; }
+    [[nodiscard]] unsigned size() const noexcept { return waiting_.size(); }
 
     // False: no room, the caller still owns the packet.
     [[nodiscard]] bool add(const Entry& entry) noexcept {
-        if (size_ == kMost) return false;
-        unsigned waiting = 0;
-        for (unsigned i = 0; i < size_; ++i) {
-            waiting += entries_[i].ingress == entry.ingress && same_source(entries_[i].datagram, entry) ? 1U : 0U;
+        unsigned of_source = 0;
+        for (const Entry& other : waiting_.entries()) {
+            of_source += other.ingress == entry.ingress && same_source(other.datagram, entry) ? 1U : 0U;
         }
-        if (waiting >= kMostPerSource) return false;
-        entries_[size_++] = entry;
-        return true;
+        if (of_source >= kMostPerSource) return false;
+        return waiting_.add(entry);
     }
-
-    // Takes out, in order of arrival, at most `most` entries of `ingress` that `ready` says yes to.
     template <class Ready>
     [[nodiscard]] std::uint16_t take(Zone ingress, rte_mbuf** packets, std::uint16_t most, Ready&& ready) noexcept {
-        std::uint16_t taken = 0;
-        unsigned kept = 0;
-        for (unsigned i = 0; i < size_; ++i) {
-            if (taken < most && entries_[i].ingress == ingress && ready(entries_[i])) {
-                packets[taken++] = entries_[i].mbuf;
-            } else {
-                if (kept != i) entries_[kept] = entries_[i];
-                ++kept;
-            }
-        }
-        size_ = kept;
-        return taken;
+        return waiting_.take(ingress, packets, most, ready);
     }
 
 private:
@@ -64,8 +49,7 @@ private:
                                            : waiting.source == entry.datagram.source;
     }
 
-    std::array<Entry, kMost> entries_{};
-    unsigned size_ = 0;
+    WaitingPackets<Entry, kMost> waiting_;
 };
 
 }  // namespace heartgate::dataplane

@@ -3,6 +3,7 @@
 // somewhere. See hold_queue.h for the bounds.
 #include "dataplane/worker/hold_queue.h"
 
+#include "dataplane/worker/release.h"
 #include "dataplane/worker/stages.h"
 
 namespace heartgate::dataplane {
@@ -13,22 +14,6 @@ namespace {
 
 bool too_old(const HoldQueue::Entry& entry, std::uint32_t now_ms) noexcept {
     return now_ms - entry.since_ms >= HoldQueue::kTimeoutMs;
-}
-
-// Takes all that `ready` says yes to, in bursts, and hands each burst to `then`.
-template <class Ready, class Then>
-unsigned take_all(WorkerContext& context, Zone ingress, Ready&& ready, Then&& then) noexcept {
-    unsigned total = 0;
-    for (;;) {
-        const std::uint16_t count = context.hold.take(ingress, context.burst.packets.data(), kBurst, ready);
-        if (count == 0) return total;
-        then(count);
-        total += count;
-    }
-}
-
-void drop_all(WorkerContext& context, std::uint16_t count) noexcept {
-    for (unsigned i = 0; i < count; ++i) context.drop(context.burst.packets[i], DropReason::kNoNeighbour);
 }
 
 }  // namespace
@@ -60,12 +45,11 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
             const auto resolved = [&context](const HoldQueue::Entry& entry) {
                 return context.deps.routes.lookup(entry.destination).kind != RouteResult::Kind::kUnresolved;
             };
-            released += take_all(context, ingress, resolved,
+            released += take_all(context, context.hold, ingress, resolved,
                                  [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
         }
-        take_all(
-            context, ingress, [now_ms](const HoldQueue::Entry& entry) { return too_old(entry, now_ms); },
-            [&context](std::uint16_t count) { drop_all(context, count); });
+        drop_waiting(context, context.hold, ingress, DropReason::kNoNeighbour,
+                     [now_ms](const HoldQueue::Entry& entry) { return too_old(entry, now_ms); });
     }
     context.hold_epoch = epoch;
     context.count_held();
@@ -74,9 +58,8 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
 
 void drop_held(WorkerContext& context) noexcept {
     for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
-        take_all(
-            context, ingress, [](const HoldQueue::Entry&) { return true; },
-            [&context](std::uint16_t count) { drop_all(context, count); });
+        drop_waiting(context, context.hold, ingress, DropReason::kNoNeighbour,
+                     [](const HoldQueue::Entry&) { return true; });
     }
     context.count_held();
 }

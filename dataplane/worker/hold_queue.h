@@ -5,12 +5,12 @@
 
 #include <rte_mbuf.h>
 
-#include <array>
 #include <cstdint>
 
 #include "dataplane/packet/address.h"
 #include "dataplane/port/zone.h"
 #include "dataplane/route/route_table.h"
+#include "dataplane/worker/waiting_packets.h"
 
 namespace heartgate::dataplane {
 
@@ -31,42 +31,26 @@ public:
         PackedMac sender = 0;  // 0: not from the LAN
     };
 
-    [[nodiscard]] unsigned size() const noexcept { return size_; }
+    [[nodiscard]] unsigned size() const noexcept { return waiting_.size(); }
 
     // False: no room, the caller still owns the packet.
     [[nodiscard]] bool add(const Entry& entry) noexcept {
-        if (size_ == kMost) return false;
-        unsigned waiting = 0;
+        unsigned of_neighbour = 0;
         unsigned of_sender = 0;
-        for (unsigned i = 0; i < size_; ++i) {
-            of_sender += entry.sender != 0 && entries_[i].sender == entry.sender ? 1U : 0U;
-            waiting += entries_[i].egress == entry.egress && entries_[i].neighbour == entry.neighbour ? 1U : 0U;
+        for (const Entry& other : waiting_.entries()) {
+            of_sender += entry.sender != 0 && other.sender == entry.sender ? 1U : 0U;
+            of_neighbour += other.egress == entry.egress && other.neighbour == entry.neighbour ? 1U : 0U;
         }
-        if (waiting >= kMostPerNeighbour || of_sender >= kMostPerSender) return false;
-        entries_[size_++] = entry;
-        return true;
+        if (of_neighbour >= kMostPerNeighbour || of_sender >= kMostPerSender) return false;
+        return waiting_.add(entry);
     }
-
-    // Takes out, in order of arrival, at most `most` entries of `ingress` that `ready` says yes to.
     template <class Ready>
     [[nodiscard]] std::uint16_t take(Zone ingress, rte_mbuf** packets, std::uint16_t most, Ready&& ready) noexcept {
-        std::uint16_t taken = 0;
-        unsigned kept = 0;
-        for (unsigned i = 0; i < size_; ++i) {
-            if (taken < most && entries_[i].ingress == ingress && ready(entries_[i])) {
-                packets[taken++] = entries_[i].mbuf;
-            } else {
-                if (kept != i) entries_[kept] = entries_[i];
-                ++kept;
-            }
-        }
-        size_ = kept;
-        return taken;
+        return waiting_.take(ingress, packets, most, ready);
     }
 
 private:
-    std::array<Entry, kMost> entries_{};
-    unsigned size_ = 0;
+    WaitingPackets<Entry, kMost> waiting_;
 };
 
 }  // namespace heartgate::dataplane

@@ -44,11 +44,7 @@ template <class Key>
 FlowRef find(const FlowTable& flows, Key& answer, const Burst& burst, const PacketMeta& meta) noexcept {
     answer.port = static_cast<std::uint8_t>(burst.ingress);
     answer.vlan = meta.vlan;
-    const Key* key = &answer;
-    const std::uint32_t hash = flows.hash(answer);
-    FlowRef found;
-    flows.lookup(&key, &hash, 1, &found);
-    return found;
+    return flows.find(answer);
 }
 
 // The error comes from a router on the way, so its source need not be one of the flow's. It must not lie about the side
@@ -63,12 +59,6 @@ DropReason check_reporter(const WorkerContext& context, const Burst& burst, cons
     }
     if (to == Zone::kLocal) return DropReason::kNone;
     return check_source(burst, source, context.deps.routes.lookup(source));
-}
-
-// No error is sent about an error (RFC 1122, 3.2.2; RFC 4443, 2.4 (e)).
-DropReason check_size(const PacketMeta& meta, const NextHop& next_hop) noexcept {
-    if (meta.hop_limit <= 1) return DropReason::kTtlExceeded;
-    return meta.ip_length > next_hop.mtu ? DropReason::kTooBig : DropReason::kNone;
 }
 
 void translate(const Packet& packet, const QuotedPacket& quoted, FlowRef flow) noexcept {
@@ -104,7 +94,7 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
     }
     const NextHop* hop = recorded_next_hop(context, burst, packet, flow);
     if (hop == nullptr) return;
-    reason = check_size(packet.meta, *hop);
+    reason = check_hop(packet.meta, *hop);
     if (reason != DropReason::kNone) {
         context.drop(packet.mbuf, reason);
         return;

@@ -26,6 +26,13 @@ namespace heartgate::dataplane {
     return reason;
 }
 
+// Whether a packet can be sent this way, for those of which no error is sent: ICMP errors and fragments that are not
+// the first (RFC 1122, 3.2.2; RFC 4443, 2.4 (e)).
+[[nodiscard]] inline contract::DropReason check_hop(const PacketMeta& meta, const NextHop& next_hop) noexcept {
+    if (meta.hop_limit <= 1) return contract::DropReason::kTtlExceeded;
+    return meta.ip_length > next_hop.mtu ? contract::DropReason::kTooBig : contract::DropReason::kNone;
+}
+
 // nullptr: the packet has been held or dropped.
 [[nodiscard]] inline const NextHop* recorded_next_hop(WorkerContext& context, const Burst& burst, const Packet& packet,
                                                       FlowRef flow) noexcept {
