@@ -32,7 +32,7 @@ enum class Special : std::uint8_t {
 struct Packet {
     std::uint8_t protocol = IPPROTO_UDP;
     std::uint16_t port = 0;         // ICMP: identifier
-    std::uint16_t remote_port = 0;  // ICMP: sequence
+    std::uint16_t remote_port = 1;  // ICMP: sequence; port 0 is nobody's (bad-transport)
     std::uint32_t remote = 0;
     std::uint8_t ttl = 64;
     std::uint16_t identification = 0;
@@ -55,7 +55,9 @@ rc::Gen<Packet> any_packet() {
                      rc::gen::element<std::uint8_t>(std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP},
                                                     std::uint8_t{IPPROTO_ICMP})),
         rc::gen::set(&Packet::port, rc::gen::inRange<std::uint16_t>(1, 300)),
-        rc::gen::set(&Packet::remote_port, any_bits<std::uint16_t>()),
+        rc::gen::set(&Packet::remote_port,
+                     rc::gen::map(below<std::uint16_t>(0xffff),
+                                  [](std::uint16_t port) { return static_cast<std::uint16_t>(port + 1); })),
         rc::gen::set(&Packet::remote, any_bits<std::uint32_t>()),
         rc::gen::set(&Packet::ttl, rc::gen::inRange<std::uint8_t>(2, 255)),
         rc::gen::set(&Packet::identification, any_bits<std::uint16_t>()), rc::gen::set(&Packet::payload, payload),
@@ -198,6 +200,7 @@ public:
 private:
     Bytes through(Zone zone, const Bytes& frame) {
         const std::vector<std::string> lines = world_.receive(zone, std::vector<Bytes>{frame});
+        for (const std::string& line : lines) RC_LOG() << line << '\n';
         RC_ASSERT(world_.sent.size() == 1U);
         return world_.sent.front();
     }

@@ -61,9 +61,10 @@ private:
         made.address = address.bytes;
         return made;
     }
-    static void send(rte_ring* ring, contract::HealthMessage message) {
-        message.checksum = contract::checksum(message);
-        if (rte_ring_sp_enqueue_elem(ring, &message, sizeof(message)) != 0) throw std::runtime_error{"a ring is full"};
+    static void send(rte_ring* ring, const contract::HealthMessage& message) {
+        contract::HealthMessage sealed = message;
+        sealed.checksum = contract::checksum(sealed);
+        if (rte_ring_sp_enqueue_elem(ring, &sealed, sizeof(sealed)) != 0) throw std::runtime_error{"a ring is full"};
     }
 
     SharedMemory& memory_;
