@@ -36,6 +36,10 @@ Explanation of_reason(const v1::Reason& reason) {
             return {"This machine was cleaned and is being watched for a moment.",
                     "Wait; access comes back by itself."};
         case v1::DETECTOR_NOT_RUNNING:
+            if (!reason.path().empty()) {
+                return {fmt::format("New files of this machine are not looked at{}.", where),
+                        "Unmount that file system, or have it named under 'exclude' in the agent's configuration."};
+            }
             return {"No malware detector is running on this machine.", "Start it again, or restart the machine."};
         case v1::NETWORK_EVIDENCE:
             return {"The network has seen harmful traffic from this machine.", "Have the machine checked."};

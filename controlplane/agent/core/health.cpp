@@ -147,6 +147,10 @@ Report Health::report() const {
     if (!watchers_.watching || !watchers_.detectors_answer) {
         report.reasons.push_back(mark(v1::DETECTOR_NOT_RUNNING, watchers_since_));
         yellow = true;
+    } else if (!watchers_.unwatched.empty()) {
+        report.reasons.push_back(mark(v1::DETECTOR_NOT_RUNNING, watchers_since_));
+        report.reasons.back().set_path(bounded_text(watchers_.unwatched, 1024));
+        yellow = true;
     }
     if (stale_) {
         report.reasons.push_back(mark(v1::SIGNATURES_STALE, watchers_since_));

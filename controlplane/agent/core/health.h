@@ -25,6 +25,7 @@ struct HealthTiming {
 // What watches, as it is now.
 struct Watchers {
     bool watching = false;         // files are watched as they are written
+    std::string unwatched{};       // a local file system of which that is not true
     bool only_built_in = true;     // nothing but the EICAR matcher
     bool detectors_answer = true;  // each configured detector does its work
     bool signatures_old = false;   // and could not be renewed

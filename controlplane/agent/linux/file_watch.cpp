@@ -26,8 +26,9 @@ constexpr std::uint64_t kEvents = FAN_CLOSE_WRITE | FAN_MODIFY | FAN_MOVED_TO;
 constexpr std::uint64_t kFileSystemEvents = kEvents | FAN_ONDIR;
 // A new directory in a watched tree is watched, too.
 constexpr std::uint64_t kTreeEvents = kEvents | FAN_CREATE | FAN_ONDIR | FAN_EVENT_ON_CHILD;
-constexpr unsigned kInit =
-    FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS;
+constexpr unsigned kInit = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS;
+constexpr std::uint64_t kOpenedEvents = FAN_CLOSE_WRITE | FAN_MODIFY;
+constexpr int kOpenFlags = O_RDONLY | O_LARGEFILE | O_CLOEXEC;
 constexpr int kMostHandleBytes = 128;
 
 std::string path_of(int fd) {
@@ -75,10 +76,11 @@ bool read_entry(const fanotify_event_metadata* event, DirectoryEntry& entry,
 
 }  // namespace
 
-FileWatch::FileWatch(Settings settings, Handler handler, UniqueFd fanotify, UniqueFd stop)
+FileWatch::FileWatch(Settings settings, Handler handler, UniqueFd by_handle, UniqueFd by_descriptor, UniqueFd stop)
     : settings_{std::move(settings)},
       handler_{std::move(handler)},
-      fanotify_{std::move(fanotify)},
+      by_handle_{std::move(by_handle)},
+      by_descriptor_{std::move(by_descriptor)},
       stop_{std::move(stop)} {}
 
 Expected<std::unique_ptr<FileWatch>> FileWatch::start(Settings settings, Handler handler) {
@@ -91,8 +93,9 @@ Expected<std::unique_ptr<FileWatch>> FileWatch::start(Settings settings, Handler
         }
         tree = whole.string();
     }
-    UniqueFd fanotify{::fanotify_init(kInit, O_RDONLY | O_LARGEFILE)};
-    if (!fanotify.valid()) {
+    UniqueFd by_handle{::fanotify_init(kInit | FAN_REPORT_DFID_NAME, kOpenFlags)};
+    UniqueFd by_descriptor{::fanotify_init(kInit, kOpenFlags)};
+    if (!by_handle.valid() || !by_descriptor.valid()) {
         return error(
             ErrorKind::kFailedPrecondition,
             fmt::format("cannot watch files (fanotify): {}; it needs root (CAP_SYS_ADMIN) and Linux 5.9 or newer",
@@ -100,8 +103,8 @@ Expected<std::unique_ptr<FileWatch>> FileWatch::start(Settings settings, Handler
     }
     UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
     if (!stop.valid()) return tl::unexpected{system_error("cannot make an", "eventfd")};
-    std::unique_ptr<FileWatch> watch{
-        new FileWatch{std::move(settings), std::move(handler), std::move(fanotify), std::move(stop)}};
+    std::unique_ptr<FileWatch> watch{new FileWatch{std::move(settings), std::move(handler), std::move(by_handle),
+                                                   std::move(by_descriptor), std::move(stop)}};
     if (const auto marked = watch->mark_all(); !marked) return tl::unexpected{marked.error()};
     watch->thread_ = std::thread{[raw = watch.get()] { raw->run(); }};
     return watch;
@@ -115,7 +118,7 @@ FileWatch::~FileWatch() {
 }
 
 Expected<void> FileWatch::mark(const std::string& path, unsigned flags, std::uint64_t events) {
-    if (::fanotify_mark(fanotify_.get(), FAN_MARK_ADD | flags, events, AT_FDCWD, path.c_str()) != 0) {
+    if (::fanotify_mark(by_handle_.get(), FAN_MARK_ADD | flags, events, AT_FDCWD, path.c_str()) != 0) {
         return tl::unexpected{system_error("cannot watch", path)};
     }
     remember_file_system(path);
@@ -145,14 +148,37 @@ Expected<void> FileWatch::mark_all() {
     return error(ErrorKind::kFailedPrecondition, "none of the mounted file systems can be watched (fanotify)");
 }
 
+std::string FileWatch::unwatched() const {
+    const std::lock_guard lock{unwatched_mutex_};
+    return unwatched_;
+}
+
+Expected<void> FileWatch::mark_file_system(const std::string& mount_point) {
+    if (mark(mount_point, FAN_MARK_FILESYSTEM, kFileSystemEvents)) return {};
+    if (::fanotify_mark(by_descriptor_.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, kOpenedEvents, AT_FDCWD,
+                        mount_point.c_str()) != 0) {
+        return tl::unexpected{system_error("cannot watch", mount_point)};
+    }
+    without_handles_.push_back(mount_point);
+    return {};
+}
+
 void FileWatch::mark_new_mounts() {
+    std::string unwatched;
+    without_handles_.clear();
     for (const std::string& mount_point : local_mounts()) {
         if (excluded(mount_point + "/")) continue;
-        // Some cannot be watched (no file handles); the others still can.
-        if (const auto marked = mark(mount_point, FAN_MARK_FILESYSTEM, kFileSystemEvents); !marked) {
-            spdlog::warn("{}: files there are not watched", marked.error().message);
-        }
+        const auto marked = mark_file_system(mount_point);
+        std::error_code failure;
+        if (marked || !std::filesystem::exists(mount_point, failure)) continue;
+        spdlog::warn(
+            "{}: files there are not watched, so this machine is YELLOW; unmount it, or name it under 'exclude' "
+            "in the configuration",
+            marked.error().message);
+        unwatched = mount_point;
     }
+    const std::lock_guard lock{unwatched_mutex_};
+    unwatched_ = std::move(unwatched);
 }
 
 Expected<void> FileWatch::mark_tree(const std::string& path) {
@@ -212,21 +238,24 @@ std::size_t FileWatch::walk(const std::atomic<bool>& stop, std::int64_t since) c
 
 void FileWatch::run() {
     const UniqueFd mounts{::open("/proc/thread-self/mountinfo", O_RDONLY | O_CLOEXEC)};
-    std::array<pollfd, 3> waiting{{{fanotify_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}, {mounts.get(), POLLPRI, 0}}};
+    std::array<pollfd, 4> waiting{{{by_handle_.get(), POLLIN, 0},
+                                   {by_descriptor_.get(), POLLIN, 0},
+                                   {mounts.get(), POLLPRI, 0},
+                                   {stop_.get(), POLLIN, 0}}};
     while (!stopping_) {
         if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) break;
         if ((waiting[2].revents & (POLLPRI | POLLERR)) != 0 && settings_.trees.empty()) mark_new_mounts();
-        if (!read_events()) break;
+        if (!read_events(by_handle_) || !read_events(by_descriptor_)) break;
     }
     if (stopping_) return;
     spdlog::error("files are not watched any more (fanotify): {}", std::strerror(errno));
     alive_ = false;
 }
 
-bool FileWatch::read_events() {
+bool FileWatch::read_events(const UniqueFd& fanotify) {
     alignas(fanotify_event_metadata) std::array<char, 65'536> buffer;
     while (!stopping_) {
-        const ssize_t length = ::read(fanotify_.get(), buffer.data(), buffer.size());
+        const ssize_t length = ::read(fanotify.get(), buffer.data(), buffer.size());
         if (length < 0) return errno == EAGAIN || errno == EINTR;
         const auto* event = reinterpret_cast<const fanotify_event_metadata*>(buffer.data());
         for (ssize_t left = length; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left)) {
@@ -240,6 +269,33 @@ bool FileWatch::read_events() {
 void FileWatch::handle_event(const void* metadata) {
     const auto* event = static_cast<const fanotify_event_metadata*>(metadata);
     if ((event->mask & FAN_Q_OVERFLOW) != 0) overflow_ = true;
+    if (event->fd == FAN_NOFD) {
+        handle_named_event(metadata);
+    } else {
+        handle_opened_event(metadata);
+    }
+}
+
+void FileWatch::handle_opened_event(const void* metadata) {
+    const auto* event = static_cast<const fanotify_event_metadata*>(metadata);
+    const UniqueFd file{event->fd};
+    if (event->pid == ::getpid()) return;
+    const std::string path = path_of(file.get());
+    struct stat status {};
+    if (path.empty() || path.front() != '/' || ::fstat(file.get(), &status) != 0) return;
+    // In another mount namespace (a container) the path begins at that one's root.
+    std::vector<std::string> candidates{path};
+    for (const std::string& mount_point : without_handles_) candidates.push_back(mount_point + path);
+    for (const std::string& candidate : candidates) {
+        const Place place = Place::at(candidate);
+        if (!place.valid() || !place.holds(status)) continue;
+        if (!excluded(candidate)) handler_(place, (event->mask & FAN_CLOSE_WRITE) != 0);
+        return;
+    }
+}
+
+void FileWatch::handle_named_event(const void* metadata) {
+    const auto* event = static_cast<const fanotify_event_metadata*>(metadata);
     if (event->pid == ::getpid()) return;  // our own: quarantine, state
     std::array<char, sizeof(file_handle) + kMostHandleBytes> storage{};
     DirectoryEntry entry{};

@@ -209,7 +209,8 @@ void Protection::look_after() {
 }
 
 bool Protection::check_watchers() {
-    Watchers watchers{.watching = watch_->alive(), .only_built_in = config_.clamd_socket.empty()};
+    Watchers watchers{
+        .watching = watch_->alive(), .unwatched = watch_->unwatched(), .only_built_in = config_.clamd_socket.empty()};
     if (!config_.clamd_socket.empty()) {
         const auto made = ClamdDetector{config_.clamd_socket}.signatures_unix_s();
         watchers.detectors_answer = made.has_value();

@@ -196,6 +196,11 @@ TEST_CASE("no live detector means YELLOW; the built-in matcher alone is GREEN wi
     machine.health.set_watchers({.watching = true, .only_built_in = false, .detectors_answer = false},
                                 machine.clock.now());
     CHECK(machine.colour() == v1::YELLOW);
+    machine.health.set_watchers({.watching = true, .unwatched = "/mnt/stick", .only_built_in = false},
+                                machine.clock.now());
+    CHECK(machine.colour() == v1::YELLOW);
+    CHECK(has(machine.health.report(), v1::DETECTOR_NOT_RUNNING));
+    CHECK(machine.health.report().reasons.front().path() == "/mnt/stick");
     machine.health.set_watchers({.watching = true, .only_built_in = true}, machine.clock.now());
     CHECK(machine.colour() == v1::GREEN);
     CHECK(has(machine.health.report(), v1::UNPROTECTED));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts that touch files: watch, quarantine, clamd, mounts, notices.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -124,6 +125,51 @@ TEST_CASE("all local file systems: a file on a tmpfs that was mounted later is h
         watch->reset();
         ::umount2(later.c_str(), MNT_DETACH);
         ::umount2(root.c_str(), MNT_DETACH);
+    }}.join();
+}
+
+TEST_CASE("a file system without file handles is watched, too: a file in an overlay, as containers have it") {
+    std::thread{[] {
+        if (::unshare(CLONE_FS | CLONE_NEWNS) != 0 ||
+            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+            std::cout << "SKIP mount namespaces are not permitted\n";
+            return;
+        }
+        TemporaryDirectory directory;
+        const std::string disk = directory.path() + "/disk";
+        const std::string merged = directory.path() + "/merged";
+        fs::create_directory(disk);
+        fs::create_directory(merged);
+        REQUIRE(::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=1m") == 0);
+        for (const char* part : {"/lower", "/upper", "/work"}) fs::create_directory(disk + part);
+        const std::string options = fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", disk);
+        if (::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()) != 0) {
+            std::cout << "SKIP an overlay cannot be mounted\n";
+            ::umount(disk.c_str());
+            return;
+        }
+        Heard heard;
+        // Not through what lies below it.
+        auto watch = FileWatch::start({{}, {disk, merged + "/left alone"}}, heard.handler());
+        REQUIRE(watch);
+        CHECK((*watch)->unwatched().empty());
+        fs::create_directory(merged + "/left alone");
+        as_another_process([&] {
+            write_file(merged + "/left alone/a", "a");
+            write_file(merged + "/b", "b");
+        });
+        CHECK(heard.wait_for(merged + "/b"));
+        CHECK_FALSE(heard.has(merged + "/left alone/a"));
+
+        // Whoever has it as the root of a mount namespace of his own, writes there as well.
+        as_another_process([&] {
+            if (::unshare(CLONE_NEWNS) != 0 || ::chroot(merged.c_str()) != 0 || ::chdir("/") != 0) return;
+            write_file("/c", "c");
+        });
+        CHECK(heard.wait_for(merged + "/c"));
+        watch->reset();
+        ::umount2(merged.c_str(), MNT_DETACH);
+        ::umount2(disk.c_str(), MNT_DETACH);
     }}.join();
 }
 
