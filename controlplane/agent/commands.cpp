@@ -44,6 +44,21 @@ int run_command(const Config& config) {
     return ended ? 0 : failed(ended.error());
 }
 
+int check_command(const Config& config) {
+    for (const std::string& tree : config.watch) {
+        std::error_code failure;
+        if (std::filesystem::is_directory(tree, failure)) continue;
+        return failed({ErrorKind::kInvalidArgument,
+                       fmt::format("watch: {} is no directory; make it, or take it out of the list", tree)});
+    }
+    if (!config.clamd_socket.empty()) {
+        const auto made = ClamdDetector{config.clamd_socket}.signatures_unix_s();
+        if (!made) fmt::print(stderr, "heartgate-agent: warning: clamd_socket: {}\n", made.error().message);
+    }
+    fmt::print("the configuration is valid\n");
+    return 0;
+}
+
 int enrol_command(const Config& config, const std::string& token, const std::string& token_file) {
     std::string text = token;
     if (text.empty() && token_file == "-") {

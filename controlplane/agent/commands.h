@@ -9,6 +9,9 @@
 namespace heartgate::control::agent {
 
 int run_command(const Config& config);
+// Whether a run would find what the configuration names; a clamd that does not answer is only a warning, since a run
+// waits for it.
+int check_command(const Config& config);
 // One of the two is given; the file "-" is standard input.
 int enrol_command(const Config& config, const std::string& token, const std::string& token_file);
 int status_command(const Config& config, bool json);

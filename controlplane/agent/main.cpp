@@ -30,8 +30,10 @@ int main(int argc, char** argv) {
     app.require_subcommand(0, 1);
     std::string config_path;
     bool verbose = false;
+    bool only_check = false;
     app.add_option("--config", config_path, std::string{"configuration file (default "} + kDefaultConfig + ")");
     app.add_flag("--verbose", verbose, "say more on stderr");
+    app.add_flag("--check-config", only_check, "only say whether the configuration is valid on this machine");
 
     app.add_subcommand("run", "watch and report until a signal comes; what happens without a command");
     CLI::App* enrol = app.add_subcommand("enrol", "get a certificate for a token of the gateway's administrator");
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "heartgate-agent: {}\n", config.error().message);
         return 1;
     }
+    if (only_check) return agent::check_command(*config);
     if (*enrol) return agent::enrol_command(*config, token, token_file);
     if (*status) return agent::status_command(*config, output == "json");
     if (*rescan) return agent::rescan_command(*config);

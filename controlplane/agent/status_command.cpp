@@ -39,7 +39,9 @@ std::string gateway_text(const AgentStatus& status) {
 void print(const AgentStatus& status) {
     line("colour", v1::Colour_Name(status.colour()));
     for (const v1::Reason& reason : status.reasons()) line("", "  " + reason_text(reason));
-    line("cut off", status.cut_off() ? "yes" : "no");
+    // What the gateway said last may have changed since, not least because it does not hear of this machine.
+    const char* last = status.cut_off() ? "yes" : "no";
+    line("cut off", status.connected() ? last : fmt::format("not known without the gateway; last heard: {}", last));
     if (status.cut_off()) {
         line("why", printable_text(status.why()));
         line("rule", printable_text(status.rule()));

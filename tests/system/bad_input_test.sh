@@ -31,6 +31,11 @@ check "heartgated: an unknown key" wrong "$HEARTGATED" '1:.*state_dir.*allowed' 
 check "heartgated: a value out of range" wrong "$HEARTGATED" "2:.*interval.*found '1ms'.*allowed" 'heartbeat:' '  interval: 1ms'
 check "listener: a value out of range" wrong "$LISTENER" "1:.*port.*found '99999'.*allowed" 'port: 99999'
 check "agent: a value out of range" wrong "$AGENT" "1:.*interval_ms.*found '5'.*allowed" 'interval_ms: 5'
+printf 'watch: [%s]\n' "$work/nowhere" >"$work/agent.yaml"
+check "agent: a directory that is not there" fails_with "$work/nowhere is no directory" "$AGENT" --config "$work/agent.yaml" --check-config
+mkdir "$work/nowhere"
+check "agent: and once it is there" "$AGENT" --config "$work/agent.yaml" --check-config
+rmdir "$work/nowhere"
 check "a file that is not there" fails_with 'nowhere.yaml' "$LISTENER" --config "$work/nowhere.yaml"
 
 # --- resources: one sentence with the command that mends it

@@ -13,6 +13,11 @@ def milliseconds(nanoseconds):
     return f"{nanoseconds / 1e6:.2f} ms"
 
 
+def relative(at, applied):
+    """Every worker acts on a change before its report of that, "applied", is read."""
+    return f"{milliseconds(abs(at - applied))} {'before' if at < applied else 'after'} applied"
+
+
 def eicar(outcome, scenario):
     neighbour = traffic.Download("adserver")
     neighbour_numbers = traffic.Numbered("adserver")
@@ -41,10 +46,10 @@ def eicar(outcome, scenario):
     for what, at in (("packet", last), ("ping", pinged), ("piece of the running download", downloaded)):
         # It passed until then (a ping leaves every 100 ms), and not after.
         outcome.check(change.applied - RUNNING < at < change.applied + SLACK,
-                      f"last {what} {milliseconds(at - change.applied)} after applied")
+                      f"last {what} {relative(at, change.applied)}")
     outcome.note(f"from detection to the last packet that passed {milliseconds(last - change.detected)}: detection -> "
                  f"heartbeat received {milliseconds(change.received - change.detected)} -> applied "
-                 f"{milliseconds(change.applied - change.received)} -> last packet {milliseconds(last - change.applied)}")
+                 f"{milliseconds(change.applied - change.received)} -> last packet {relative(last, change.applied)}")
 
     gap = traffic.longest_gap([at for at, _ in neighbour.progress()], begin, end)
     outcome.check(gap < 1.0, f"adserver's download went on, longest pause {gap:.2f} s")
