@@ -53,6 +53,8 @@ void print_list(const Context& context, const v1::ListEndpointsResponse& reply) 
         std::string reasons;
         for (const v1::Reason& reason : endpoint.reasons())
             reasons += (reasons.empty() ? "" : ", ") + v1::ReasonCode_Name(reason.code());
+        if (!endpoint.manual_reason().empty())
+            reasons += fmt::format("{}by hand: {}", reasons.empty() ? "" : ", ", endpoint.manual_reason());
         table.add({endpoint.host(), endpoint.user().empty() ? "-" : endpoint.user(), colour_cell(endpoint.colour()),
                    presence_cell(endpoint.presence()), access_cell(endpoint), addresses(endpoint), macs(endpoint),
                    time_text(endpoint.since_unix_ms()), age_text(endpoint.last_heartbeat_unix_ms(), now),
@@ -158,15 +160,21 @@ int release(const Context& context, const Arguments& arguments) {
     v1::ReleaseRequest request;
     request.set_endpoint(arguments.endpoint);
     const auto stub = Service::NewStub(context.channel());
-    return call(
-        context, arguments.endpoint, &Service::Stub::Release, *stub, request, [&](const v1::ReleaseResponse& reply) {
-            const v1::Endpoint& endpoint = reply.endpoint();
-            if (!context.json && reply.applied())
-                context.out << styled(endpoint.host(), false)
-                            << (endpoint.isolated() ? ": isolation by hand taken back; still isolated for its health\n"
-                                                    : " is released\n");
-            return finish_change(context, endpoint.host(), reply.applied());
-        });
+    return call(context, arguments.endpoint, &Service::Stub::Release, *stub, request,
+                [&](const v1::ReleaseResponse& reply) -> int {
+                    const v1::Endpoint& endpoint = reply.endpoint();
+                    const std::string name = styled(endpoint.host(), false);
+                    if (!reply.was_isolated()) {
+                        context.err << "hgctl: " << name << " was not isolated by hand; nothing was taken back\n";
+                        return kOk;
+                    }
+                    if (!context.json && reply.applied())
+                        context.out << name
+                                    << (endpoint.isolated()
+                                            ? ": isolation by hand taken back; still isolated for its health\n"
+                                            : " is released\n");
+                    return finish_change(context, endpoint.host(), reply.applied());
+                });
 }
 
 // Who asks, for the log. Whoever may use the socket is root; sudo says who that is.

@@ -145,13 +145,16 @@ void Daemon::release(const v1::ReleaseRequest& request, Answer<v1::ReleaseRespon
         return;
     }
     EndpointRecord* record = *found;
-    registry_.release(*record, [this, record, answer = std::move(answer)] {
-        dataplane_.when_applied(record->stored.index, kAppliedPatience, [record, answer](std::uint64_t applied_ns) {
+    const bool was_isolated = record->stored.manual_isolation;
+    registry_.release(*record, [this, record, was_isolated, answer = std::move(answer)] {
+        const auto answer_when = [record, was_isolated, answer](std::uint64_t applied_ns) {
             v1::ReleaseResponse response;
             *response.mutable_endpoint() = describe(*record);
+            response.set_was_isolated(was_isolated);
             response.set_applied(applied_ns != 0);
             answer(std::move(response));
-        });
+        };
+        dataplane_.when_applied(record->stored.index, kAppliedPatience, answer_when);
     });
 }
 

@@ -172,7 +172,13 @@ TEST_CASE("an isolation by hand answers once applied, survives a restart, and a 
     office.daemon->release(release, [&](const Expected<v1::ReleaseResponse>& answer) { released = *answer; });
     REQUIRE(office.until([&] { return released.has_value(); }));
     CHECK(released->applied());
+    CHECK(released->was_isolated());
     CHECK_FALSE(office.isolated());
+
+    released.reset();
+    office.daemon->release(release, [&](const Expected<v1::ReleaseResponse>& answer) { released = *answer; });
+    REQUIRE(office.until([&] { return released.has_value(); }));
+    CHECK_FALSE(released->was_isolated());
 }
 
 TEST_CASE("an isolation by hand is in force before it is on disk, and answered when it is") {
