@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 
+import instructions
 import memif
 import promises
 
@@ -22,6 +23,10 @@ def parse_arguments():
     parser.add_argument("--flows", type=int, default=10_000, help="flows over net_memif (default 10,000)")
     parser.add_argument("--json", type=pathlib.Path, help="write the results to this file, too")
     parser.add_argument("--only", choices=("pipeline", "memif"), help="measure only this")
+    parser.add_argument("--instructions", action="store_true",
+                        help="only count the hit path's instructions per packet; fails if they are more than expected")
+    parser.add_argument("--detail", action="store_true", help="with --instructions: also by function")
+    parser.add_argument("--accept", action="store_true", help="with --instructions: expect what is counted now")
     return parser.parse_args()
 
 
@@ -42,6 +47,8 @@ def measure_pipeline(rounds):
 
 def main():
     arguments = parse_arguments()
+    if arguments.instructions:
+        return 0 if instructions.check(arguments.accept, arguments.detail) else 1
     rows = []
     if arguments.only != "memif":
         best = measure_pipeline(arguments.rounds)
@@ -53,10 +60,11 @@ def main():
     promises.print_rows(rows)
     if arguments.json:
         arguments.json.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except (subprocess.CalledProcessError, memif.Failure, OSError) as failure:
         sys.exit(f"bench: {failure}")

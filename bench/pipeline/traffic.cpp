@@ -23,8 +23,9 @@ void put16(std::uint8_t* at, std::uint16_t value) {
 
 }  // namespace
 
-Traffic::Traffic(Family family)
+Traffic::Traffic(Family family, Protocols protocols)
     : family_{family},
+      protocols_{protocols},
       transport_{family == Family::kIpv4 ? kIp + 20 : kIp + 40},
       length_{family == Family::kIpv4 ? 60U : 74U} {
     complete(frames_[0], IPPROTO_UDP);
@@ -68,7 +69,7 @@ void Traffic::complete(Frame& made, std::uint8_t protocol) const noexcept {
 }
 
 void Traffic::fill(rte_mbuf* packet, std::uint32_t number, bool first) const noexcept {
-    const bool tcp = (number & 1U) != 0;
+    const bool tcp = protocols_ == Protocols::kUdpAndTcp ? (number & 1U) != 0 : protocols_ == Protocols::kTcp;
     const Frame& made = frames_[tcp ? 1 : 0];
     auto* const frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
     std::memcpy(frame, made.bytes.data(), 80);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets for the bench: UDP (even flows) and TCP (odd ones) from hosts of the LAN to a server behind the WAN, one flow
+// Packets for the bench: UDP, TCP, or both in turns from hosts of the LAN to a server behind the WAN, one flow
 // per number. IPv4 fills 64 bytes on the wire, IPv6 78.
 #pragma once
 
@@ -26,7 +26,9 @@ class Traffic {
 public:
     enum class Family : std::uint8_t { kIpv4, kIpv6 };
 
-    explicit Traffic(Family family);
+    enum class Protocols : std::uint8_t { kUdpAndTcp, kUdp, kTcp };
+
+    Traffic(Family family, Protocols protocols);
 
     // Writes the packet of flow `number` into `packet`: the first of a TCP flow opens it, later ones acknowledge.
     void fill(rte_mbuf* packet, std::uint32_t number, bool first) const noexcept;
@@ -47,6 +49,7 @@ private:
     void complete(Frame& frame, std::uint8_t protocol) const noexcept;
 
     Family family_;
+    Protocols protocols_;
     std::size_t transport_;          // offset
     std::size_t length_;             // without the frame check sequence
     std::array<Frame, 2> frames_{};  // UDP, TCP
