@@ -121,7 +121,7 @@ std::string ControlRequests::check(const v1::Policy& policy) {
 std::string ControlRequests::load(const v1::Policy& policy) {
     auto compiled = CompiledPolicy::build(policy);
     if (!compiled) return compiled.error();
-    const std::size_t rules = (*compiled)->rules();
+    const std::size_t rules = (*compiled)->rules().size();
     const std::unique_ptr<const CompiledPolicy> old{dependencies_.gate.swap(compiled->release())};
     dependencies_.quiescence.synchronize();
     dependencies_.health.policy_loaded();

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <heartgate/v1/policy.pb.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "dataplane/policy/gate.h"
 
@@ -45,7 +45,7 @@ tl::expected<std::vector<Network>, std::string> networks(const google::protobuf:
     return list;
 }
 
-tl::expected<CompiledPolicy::Service, std::string> service(const v1::Service& from) {
+tl::expected<Service, std::string> service(const v1::Service& from) {
     const std::uint32_t to = from.port_to() == 0 && from.port_from() == 0 ? 0xffffU : from.port_to();
     if (from.protocol() > 255 || to > 0xffffU || from.port_from() > to) {
         return Error{
@@ -53,9 +53,9 @@ tl::expected<CompiledPolicy::Service, std::string> service(const v1::Service& fr
                         "order up to 65535",
                         from.protocol(), from.port_from(), from.port_to())};
     }
-    return CompiledPolicy::Service{.protocol = static_cast<std::uint8_t>(from.protocol()),
-                                   .port_from = static_cast<std::uint16_t>(from.port_from()),
-                                   .port_to = static_cast<std::uint16_t>(to)};
+    return Service{.protocol = static_cast<std::uint8_t>(from.protocol()),
+                   .port_from = static_cast<std::uint16_t>(from.port_from()),
+                   .port_to = static_cast<std::uint16_t>(to)};
 }
 
 tl::expected<contract::HeartbeatCondition, std::string> condition(const v1::HeartbeatCondition& from) {
@@ -126,16 +126,6 @@ tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
     return rule;
 }
 
-bool contains(const std::vector<Network>& list, const IpAddress& address) noexcept {
-    return list.empty() ||
-           std::any_of(list.begin(), list.end(), [&address](const Network& one) { return one.contains(address); });
-}
-
-bool matches(const CompiledPolicy::Service& service, const Question& question) noexcept {
-    return (service.protocol == 0 || service.protocol == question.protocol) &&
-           question.destination_port >= service.port_from && question.destination_port <= service.port_to;
-}
-
 }  // namespace
 
 tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build(const v1::Policy& policy) {
@@ -166,28 +156,39 @@ tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build
         if (!what) return Error{"policy: allowed: " + what.error()};
         compiled->allowed_.push_back({.network = *to, .service = *what});
     }
+    if (const auto indexed = compiled->index(); !indexed) return Error{indexed.error()};
     return compiled;
 }
 
-const CompiledPolicy::Rule* CompiledPolicy::match(const Question& question) const noexcept {
-    const std::uint8_t from = zone_bit(question.from);
-    const std::uint8_t to = zone_bit(question.to);
+tl::expected<void, std::string> CompiledPolicy::index() {
+    std::vector<RuleIndex::Pattern> patterns;
+    patterns.reserve(rules_.size());
     for (const Rule& rule : rules_) {
-        if ((rule.from_zones & from) == 0 || (rule.to_zones & to) == 0) continue;
-        if (!contains(rule.from, question.source) || !contains(rule.to, question.destination)) continue;
-        if (rule.services.empty() ||
-            std::any_of(rule.services.begin(), rule.services.end(),
-                        [&question](const Service& service) { return matches(service, question); })) {
-            return &rule;
-        }
+        patterns.push_back({.from_zones = rule.from_zones,
+                            .to_zones = rule.to_zones,
+                            .from = rule.from,
+                            .to = rule.to,
+                            .services = rule.services});
     }
-    return nullptr;
+    auto rules = RuleIndex::build(patterns);
+    if (!rules) return Error{"policy: rules: " + rules.error()};
+    rule_index_ = std::move(*rules);
+
+    patterns.clear();
+    for (const Allowed& one : allowed_) {
+        patterns.push_back({.from = {}, .to = {&one.network, 1}, .services = {&one.service, 1}});
+    }
+    auto allowed = RuleIndex::build(patterns);
+    if (!allowed) return Error{"policy: allowed: " + allowed.error()};
+    allowed_index_ = std::move(*allowed);
+    return {};
 }
 
-bool CompiledPolicy::allowed(const Question& question) const noexcept {
-    return std::any_of(allowed_.begin(), allowed_.end(), [&question](const Allowed& one) {
-        return one.network.contains(question.destination) && matches(one.service, question);
-    });
+const CompiledPolicy::Rule* CompiledPolicy::match(const Question& question) const noexcept {
+    const std::uint32_t position = rule_index_.first(question);
+    return position == 0 ? nullptr : &rules_[position - 1];
 }
+
+bool CompiledPolicy::allowed(const Question& question) const noexcept { return allowed_index_.first(question) != 0; }
 
 }  // namespace heartgate::dataplane

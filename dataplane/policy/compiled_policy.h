@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A policy as workers read it: immutable, rules in order, first match. Built off the workers, swapped by the gate.
+// A policy as workers read it: immutable, rules in order, first match by rte_acl. Built off the workers, swapped by the
+// gate.
 // What a match means for a packet is decided in gate.cpp.
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include "dataplane/contract/heartbeat_condition.h"
 #include "dataplane/policy/network.h"
+#include "dataplane/policy/rule_index.h"
 #include "dataplane/port/zone.h"
 
 namespace heartgate::v1 {
@@ -27,11 +29,6 @@ public:
     static constexpr int kMostRules = 10'000;
     static constexpr int kMostMatches = 4'096;
 
-    struct Service {
-        std::uint8_t protocol = 0;  // 0: any
-        std::uint16_t port_from = 0;
-        std::uint16_t port_to = 0xffff;
-    };
     enum class Action : std::uint8_t { kAccept, kDrop, kReject };
     struct Rule {
         std::uint32_t id = 0;  // position from 1
@@ -51,6 +48,7 @@ public:
     };
 
     // Errors: one sentence that names the rule, the field, what was found and what is allowed.
+    // Needs EAL; ten thousand rules take up to seconds.
     [[nodiscard]] static tl::expected<std::unique_ptr<CompiledPolicy>, std::string> build(const v1::Policy& policy);
 
     // The first rule that matches zones, networks and service; nullptr: none (rule 0).
@@ -63,13 +61,17 @@ public:
     [[nodiscard]] bool allowed(const Question& question) const noexcept;
 
     [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
-    [[nodiscard]] std::size_t rules() const noexcept { return rules_.size(); }
+    [[nodiscard]] const std::vector<Rule>& rules() const noexcept { return rules_; }
 
 private:
     CompiledPolicy() = default;
+    // Error: as of build().
+    [[nodiscard]] tl::expected<void, std::string> index();
 
     std::vector<Rule> rules_;
     std::vector<Allowed> allowed_;
+    RuleIndex rule_index_;
+    RuleIndex allowed_index_;
     std::uint64_t revision_ = 0;
 };
 

@@ -66,7 +66,8 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
 
     const contract::EndpointState source = verdict.source_word.state();
     const contract::EndpointState destination = verdict.destination_word.state();
-    const bool remediation = question.from == Zone::kLan && policy->allowed(question);
+    // Looked up for those alone who need it.
+    const auto remediation = [&] { return question.from == Zone::kLan && policy->allowed(question); };
 
     const CompiledPolicy::Rule* rule = policy->match(question);
     verdict.rule = rule == nullptr ? 0 : rule->id;
@@ -76,7 +77,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
         return;
     }
     if (source.isolated) {
-        verdict.reason = remediation ? DropReason::kNone : DropReason::kIsolatedSource;
+        verdict.reason = remediation() ? DropReason::kNone : DropReason::kIsolatedSource;
         return;
     }
 
@@ -92,7 +93,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     // A failed condition drops; it never falls through to a later rule.
     if (!contract::passes(rule->destination, destination)) {
         verdict.reason = DropReason::kDestinationHeartbeat;
-    } else if (!contract::passes(rule->source, source) && !remediation) {
+    } else if (!contract::passes(rule->source, source) && !remediation()) {
         verdict.reason = DropReason::kSourceHeartbeat;
     } else {
         verdict.reason = DropReason::kNone;

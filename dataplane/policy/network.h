@@ -27,11 +27,19 @@ public:
         return (((word(address, 0) & high_mask_) ^ high_) | ((word(address, 8) & low_mask_) ^ low_)) == 0 &&
                address.is_ipv4() == ipv4();
     }
+    // Word 0 to 3 of address and mask in host order, an IPv4 block being ::ffff:0:0/96 and what follows.
+    [[nodiscard]] std::uint32_t word(std::size_t at) const noexcept { return part(at < 2 ? high_ : low_, at); }
+    [[nodiscard]] std::uint32_t mask_word(std::size_t at) const noexcept {
+        return part(at < 2 ? high_mask_ : low_mask_, at);
+    }
     [[nodiscard]] bool ipv4() const noexcept { return high_mask_ == ~0ULL && high_ == 0 && is_mapped_low(); }
 
 private:
     static unsigned mapped(const IpAddress& address, unsigned prefix) noexcept {
         return address.is_ipv4() ? prefix + 96 : prefix;
+    }
+    static std::uint32_t part(std::uint64_t both, std::size_t at) noexcept {
+        return static_cast<std::uint32_t>(at % 2 == 0 ? both >> 32U : both);
     }
     static std::uint64_t word(const IpAddress& address, std::size_t offset) noexcept {
         std::uint64_t value = 0;

@@ -189,6 +189,7 @@ TEST_CASE("a rule for all IPv4 does not match IPv6, and the other way round") {
     world.load(policy);
     Question six = to_internet(0);
     six.ether_type = ethernet::kIpv6;
+    six.source = ip("2001:db8:1::11");
     six.destination = ip("2001:db8::1");
     CHECK(world.decide(to_internet(0)) == DropReason::kNone);
     CHECK(world.decide(six) == DropReason::kDefaultDrop);
@@ -196,6 +197,18 @@ TEST_CASE("a rule for all IPv4 does not match IPv6, and the other way round") {
     world.load(policy);
     CHECK(world.decide(to_internet(0)) == DropReason::kDefaultDrop);
     CHECK(world.decide(six) == DropReason::kNone);
+}
+
+TEST_CASE("an IPv6 packet from a mapped IPv4 address matches no rule, not even one for all") {
+    World world;
+    world.load(open_policy());
+    Question mapped = to_internet(0);
+    mapped.ether_type = ethernet::kIpv6;
+    mapped.source = ip("2001:db8:1::11");
+    mapped.destination = ip("2001:db8::1");
+    REQUIRE(world.decide(mapped) == DropReason::kNone);
+    mapped.source = ip("::ffff:192.168.1.11");
+    CHECK(world.decide(mapped) == DropReason::kDefaultDrop);
 }
 
 TEST_CASE("what is not IP never passes as transit") {
@@ -224,6 +237,7 @@ TEST_CASE("a verdict carries the words and the epoch it was decided with") {
 }
 
 TEST_CASE("a policy that does not compile says which rule, what was found and what is allowed") {
+    start_eal();
     const auto error = [](const v1::Policy& policy) {
         const auto compiled = CompiledPolicy::build(policy);
         REQUIRE_FALSE(compiled);
@@ -287,6 +301,7 @@ TEST_CASE("who is refused is told where the rule that matched says so, on the LA
 }
 
 TEST_CASE("otherwise belongs to action accept") {
+    start_eal();
     v1::Policy policy;
     v1::Rule* rule = add_rule(policy, "lan", "wan", v1::DROP);
     rule->set_otherwise(v1::REJECT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A gate with endpoints and a policy, for tests of decisions; no EAL.
+// A gate with endpoints and a policy, for tests of decisions.
 #pragma once
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 
 #include "dataplane/policy/compiled_policy.h"
 #include "dataplane/policy/gate.h"
+#include "tests/packet/verdict/eal.h"
 
 namespace heartgate::dataplane {
 
@@ -26,7 +27,9 @@ struct World {
     EndpointTable endpoints{16};
     Gate gate;
 
-    explicit World(LocalInOptions local_in = {}) : gate{endpoints, std::move(local_in)} {}
+    explicit World(LocalInOptions local_in = {}) : gate{endpoints, std::move(local_in)} {
+        start_eal();  // a policy's tries are in its memory
+    }
 
     void load(const v1::Policy& policy) {
         auto compiled = CompiledPolicy::build(policy);
