@@ -69,6 +69,20 @@ YamlNode YamlNode::required(std::string_view name, std::string_view allowed) con
     return node;
 }
 
+std::vector<std::pair<std::string, YamlNode>> YamlNode::entries(std::string_view allowed) const {
+    std::vector<std::pair<std::string, YamlNode>> result;
+    if (!present()) return result;
+    if (!node_.IsMap()) fail(allowed);
+    std::set<std::string> seen;
+    for (const auto& entry : node_) {
+        const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "(not a scalar)";
+        const YamlNode value{entry.second, file_, fmt::format("{}.{}", key_, shown(name)), entry.first.Mark().line + 1};
+        if (!seen.insert(name).second) value.complain("given twice; allowed: once");
+        result.emplace_back(name, value);
+    }
+    return result;
+}
+
 std::vector<YamlNode> YamlNode::elements(std::string_view allowed) const {
     std::vector<YamlNode> result;
     if (!present()) return result;

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "controlplane/common/error.h"
@@ -41,6 +42,8 @@ public:
     [[nodiscard]] YamlNode child(std::string_view name) const;
     // The value of a key that must be there; `allowed` says what it should hold.
     [[nodiscard]] YamlNode required(std::string_view name, std::string_view allowed) const;
+    // Names and values of a mapping whose names are the writer's own, in order, each name once; none if absent.
+    [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries(std::string_view allowed = "a mapping") const;
     // The elements of a sequence, none if absent.
     [[nodiscard]] std::vector<YamlNode> elements(std::string_view allowed = "a list") const;
 

@@ -2,14 +2,11 @@
 #include "controlplane/policy/policy_yaml.h"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
-#include <charconv>
 #include <map>
-#include <optional>
 
-#include "controlplane/common/ip_network.h"
 #include "controlplane/common/yaml_reader.h"
+#include "controlplane/policy/definitions.h"
 
 namespace heartgate::control {
 namespace {
@@ -18,11 +15,7 @@ constexpr std::size_t kMostBytes = 1UL << 20U;
 constexpr std::size_t kMostRules = 10'000;
 constexpr std::size_t kMostName = 63;
 constexpr std::size_t kMostAllowed = 1'000;
-constexpr std::string_view kServices =
-    "any, tcp, udp, icmp, icmpv6, tcp/PORT, udp/PORT, tcp/FROM-TO or udp/FROM-TO with ports from 1 to 65535";
-constexpr std::string_view kNetworks =
-    "an IPv4 or IPv6 network such as 10.0.0.0/24 (no bits set behind the prefix), or one address";
-
+constexpr int kMostAllowedPairs = 4'096;  // as the dataplane takes them
 constexpr std::string_view kActions = "accept, drop or reject";
 
 bool printable(const std::string& text) {
@@ -30,41 +23,6 @@ bool printable(const std::string& text) {
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) return false;
     }
     return !text.empty();
-}
-
-std::optional<std::uint32_t> port(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65535) return std::nullopt;
-    return value;
-}
-
-v1::Service read_service(const YamlNode& node) {
-    static const std::map<std::string, std::uint32_t, std::less<>> kProtocols{
-        {"any", 0}, {"icmp", IPPROTO_ICMP}, {"icmpv6", IPPROTO_ICMPV6}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}};
-    const std::string text = node.text(kServices);
-    const std::size_t slash = text.find('/');
-    const auto protocol = kProtocols.find(text.substr(0, slash));
-    if (protocol == kProtocols.end()) node.fail(kServices);
-    v1::Service service;
-    service.set_protocol(protocol->second);
-    if (slash == std::string::npos) return service;
-
-    const std::string_view ports = std::string_view{text}.substr(slash + 1);
-    const std::size_t dash = ports.find('-');
-    const auto from = port(ports.substr(0, dash));
-    const auto to = dash == std::string_view::npos ? from : port(ports.substr(dash + 1));
-    const bool has_ports = service.protocol() == IPPROTO_TCP || service.protocol() == IPPROTO_UDP;
-    if (!has_ports || !from || !to || *from > *to) node.fail(kServices);
-    service.set_port_from(*from);
-    service.set_port_to(*to);
-    return service;
-}
-
-std::string read_network(const YamlNode& node) {
-    const auto network = IpNetwork::from_text(node.text(kNetworks));
-    if (!network) node.fail(kNetworks);
-    return network->text();
 }
 
 std::string read_zone(const YamlNode& node) {
@@ -99,7 +57,28 @@ v1::Action read_action(const YamlNode& node, std::string_view allowed) {
     return verb->second;
 }
 
-v1::Rule read_rule(const YamlNode& node, std::uint32_t id) {
+using Networks = google::protobuf::RepeatedPtrField<std::string>;
+using Services = google::protobuf::RepeatedPtrField<v1::Service>;
+
+void read_networks(const YamlNode& node, const Definitions& names, Networks& networks) {
+    for (const YamlNode& entry : node.elements("a list of networks")) {
+        for (std::string& network : names.networks(entry)) networks.Add(std::move(network));
+    }
+}
+
+// Any service is what a list without one stands for.
+void read_services(const YamlNode& node, const Definitions& names, Services& services) {
+    bool any = false;
+    for (const YamlNode& entry : node.elements("a list of services")) {
+        for (v1::Service& service : names.services(entry)) {
+            any = any || service.protocol() == 0;
+            services.Add(std::move(service));
+        }
+    }
+    if (any) services.Clear();
+}
+
+v1::Rule read_rule(const YamlNode& node, const Definitions& names, std::uint32_t id) {
     node.expect_keys({"name", "from", "to", "from_networks", "to_networks", "services", "action", "source",
                       "destination", "otherwise"});
     v1::Rule rule;
@@ -109,19 +88,9 @@ v1::Rule read_rule(const YamlNode& node, std::uint32_t id) {
     if (rule.name().size() > kMostName || !printable(rule.name())) name.fail("a name, unique, of 1 to 63 bytes");
     rule.set_from_zone(read_zone(node.child("from")));
     rule.set_to_zone(read_zone(node.child("to")));
-    for (const YamlNode& network : node.child("from_networks").elements("a list of networks")) {
-        rule.add_from_networks(read_network(network));
-    }
-    for (const YamlNode& network : node.child("to_networks").elements("a list of networks")) {
-        rule.add_to_networks(read_network(network));
-    }
-    bool any = false;
-    for (const YamlNode& entry : node.child("services").elements("a list of services")) {
-        const v1::Service service = read_service(entry);
-        any = any || service.protocol() == 0;
-        *rule.add_services() = service;
-    }
-    if (any) rule.clear_services();
+    read_networks(node.child("from_networks"), names, *rule.mutable_from_networks());
+    read_networks(node.child("to_networks"), names, *rule.mutable_to_networks());
+    read_services(node.child("services"), names, *rule.mutable_services());
     rule.set_action(read_action(node.required("action", kActions), kActions));
     if (const YamlNode otherwise = node.child("otherwise"); otherwise.present()) {
         if (rule.action() != v1::ACCEPT) otherwise.complain("only a rule with action accept has it");
@@ -150,26 +119,38 @@ void read_isolate_on(const YamlNode& node, v1::Policy& policy) {
     }
 }
 
-void read_allowed(const YamlNode& node, v1::Policy& policy) {
+void read_allowed(const YamlNode& node, const Definitions& names, v1::Policy& policy) {
     const auto entries = node.elements("a list of {network, service}");
     if (entries.size() > kMostAllowed) node.complain(fmt::format("at most {} destinations are allowed", kMostAllowed));
     for (const YamlNode& entry : entries) {
         entry.expect_keys({"network", "service"});
-        auto& allowed = *policy.add_allowed();
-        allowed.set_network(read_network(entry.required("network", kNetworks)));
-        *allowed.mutable_service() = read_service(entry.required("service", kServices));
+        const YamlNode network = entry.required("network", kNetworkForms);
+        const YamlNode service = entry.required("service", "a service as in the rules");
+        for (const std::string& one : names.networks(network)) {
+            for (const v1::Service& what : names.services(service)) {
+                auto& allowed = *policy.add_allowed();
+                allowed.set_network(one);
+                *allowed.mutable_service() = what;
+            }
+        }
+        if (policy.allowed_size() > kMostAllowedPairs) {
+            entry.complain(fmt::format("more than {} pairs of network and service up to here", kMostAllowedPairs));
+        }
     }
 }
 
 ParsedPolicy read_policy(const YamlNode& root) {
-    root.expect_keys({"rules", "isolate_on", "allowed", "whom_to_call"});
+    root.expect_keys({"rules", "networks", "services", "isolate_on", "allowed", "whom_to_call"});
+    Definitions names;
+    names.read_networks(root.child("networks"));
+    names.read_services(root.child("services"));
     ParsedPolicy parsed;
     const YamlNode list = root.required("rules", "a list of rules (may be empty: everything is dropped)");
     const auto rules = list.elements("a list of rules");
     if (rules.size() > kMostRules) list.complain(fmt::format("{} rules; allowed: {}", rules.size(), kMostRules));
     std::map<std::string, int> lines;  // of each name
     for (const YamlNode& entry : rules) {
-        v1::Rule rule = read_rule(entry, static_cast<std::uint32_t>(parsed.policy.rules_size()) + 1);
+        v1::Rule rule = read_rule(entry, names, static_cast<std::uint32_t>(parsed.policy.rules_size()) + 1);
         const auto [first, unique] = lines.emplace(rule.name(), entry.line());
         if (!unique) {
             entry.child("name").complain(
@@ -187,7 +168,7 @@ ParsedPolicy read_policy(const YamlNode& root) {
         *parsed.policy.add_rules() = std::move(rule);
     }
     read_isolate_on(root.child("isolate_on"), parsed.policy);
-    read_allowed(root.child("allowed"), parsed.policy);
+    read_allowed(root.child("allowed"), names, parsed.policy);
     const YamlNode whom = root.child("whom_to_call");
     parsed.policy.set_whom_to_call(whom.text_or(""));
     if (!parsed.policy.whom_to_call().empty() &&

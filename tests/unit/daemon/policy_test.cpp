@@ -81,7 +81,8 @@ TEST_CASE("RED isolates unless the policy says otherwise") {
 
 TEST_CASE("each mistake in a policy is named by line, key, what was found and what is allowed") {
     CHECK(mistake("rulez: []\n") ==
-          "policy.yaml:1: rulez: unknown key; allowed: rules, isolate_on, allowed, whom_to_call");
+          "policy.yaml:1: rulez: unknown key; allowed: rules, networks, services, isolate_on, allowed, "
+          "whom_to_call");
     CHECK(mistake("isolate_on: [red]\n") ==
           "policy.yaml:1: rules: found nothing; allowed: a list of rules (may be empty: everything is dropped)");
     CHECK(mistake(rule("    action: allow\n")) ==
@@ -132,6 +133,49 @@ TEST_CASE("networks and services outside their ranges are refused") {
         CHECK(mistake(rule(std::string("    action: drop\n    services: [\"") + service + "\"]\n"))
                   .find("policy.yaml:4: rules[0].services[0]: found") == 0);
     }
+}
+
+TEST_CASE("services have the names that everybody knows, and those that the policy gives them") {
+    const auto parsed = parse_policy(
+        "services:\n  web: [http, https, tcp/8443]\n  office: [web, dns]\n"
+        "rules:\n  - {name: a, action: drop, services: [office, ping]}\n",
+        "p");
+    REQUIRE(parsed);
+    std::string text;
+    for (const v1::Service& one : parsed->policy.rules(0).services()) {
+        text += std::to_string(one.protocol()) + "/" + std::to_string(one.port_from()) + " ";
+    }
+    CHECK(text == "6/80 6/443 6/8443 17/53 6/53 1/8 58/128 ");
+    CHECK(parse_policy("rules:\n  - {name: a, action: drop, services: [ssh, any]}\n", "p")
+              ->policy.rules(0)
+              .services()
+              .empty());
+}
+
+TEST_CASE("networks have the names that the policy gives them, in the allowed list, too") {
+    const auto parsed = parse_policy(
+        "networks:\n  printers: [10.0.9.0/24]\n  inside: [printers, 10.1.0.0/16, '2001:db8::/32']\n"
+        "rules:\n  - {name: a, action: drop, from_networks: [inside]}\n"
+        "allowed:\n  - {network: inside, service: dns}\n",
+        "p");
+    REQUIRE(parsed);
+    REQUIRE(parsed->policy.rules(0).from_networks_size() == 3);
+    CHECK(parsed->policy.rules(0).from_networks(0) == "10.0.9.0/24");
+    CHECK(parsed->policy.rules(0).from_networks(2) == "2001:db8::/32");
+    CHECK(parsed->policy.allowed_size() == 6);
+}
+
+TEST_CASE("a name that is not one, is taken, comes too late or stands for nothing is refused with its line") {
+    const std::string rules = "rules: []\n";
+    CHECK(mistake(rules + "services:\n  Web: [http]\n").find("policy.yaml:3: services.Web: found this name; ") == 0);
+    CHECK(mistake(rules + "services:\n  http: [tcp/81]\n") ==
+          "policy.yaml:3: services.http: this name is taken; allowed: another one");
+    CHECK(mistake(rules + "services:\n  a: [b]\n  b: [http]\n").find("policy.yaml:3: services.a[0]: found 'b'; ") == 0);
+    CHECK(mistake(rules + "networks:\n  a: []\n") ==
+          "policy.yaml:3: networks.a: stands for 0 entries; allowed: 1 to 4096");
+    CHECK(mistake(rules + "networks:\n  a: [10.0.0.0/8]\n  a: [10.0.0.0/8]\n") ==
+          "policy.yaml:4: networks.a: given twice; allowed: once");
+    CHECK(mistake(rules + "networks: [10.0.0.0/8]\n").find("policy.yaml:2: networks: found") == 0);
 }
 
 TEST_CASE("a rule that lets machines without heartbeat pass is warned of, with its line") {
