@@ -245,8 +245,9 @@ void read_punt(const YamlNode& node, PuntRates& rates) {
          {"dhcp", PuntKind::kDhcp},
          {"heartbeat_syn", PuntKind::kHeartbeatSyn},
          {"heartbeat", PuntKind::kHeartbeat},
-         {"other", PuntKind::kOther}}};
-    node.expect_keys({"neighbour", "dhcp", "heartbeat_syn", "heartbeat", "other"});
+         {"other", PuntKind::kOther},
+         {"answer", PuntKind::kAnswer}}};
+    node.expect_keys({"neighbour", "dhcp", "heartbeat_syn", "heartbeat", "other", "answer"});
     for (const auto& [name, kind] : kKinds) {
         const YamlNode rate = node.child(name);
         rate.expect_keys({"per_sender", "total"});

@@ -44,7 +44,7 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     }
     mark_seen(context, burst, flow);
     if (flow.record->to(flow.direction) == Zone::kLocal) [[unlikely]] {
-        punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+        punt_answer(context, burst, packet, permit);
         return;
     }
     const NextHop* hop = recorded_next_hop(context, burst, packet, flow);

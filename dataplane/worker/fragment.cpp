@@ -110,7 +110,7 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     // Only now, since a packet that waits for its next hop comes again.
     reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
     if (reason != DropReason::kNone) return give_up(reason);
-    if (local) return punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+    if (local) return punt_answer(context, burst, packet, permit);
     if (!rewrite_later(packet, flow, *hop)) return give_up(DropReason::kNoMbuf);
     transmit(context, permit, hop->zone, packet.mbuf);
 }

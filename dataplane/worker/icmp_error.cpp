@@ -89,7 +89,7 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
     if (to == Zone::kLocal) {
-        punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+        punt_answer(context, burst, packet, permit);
         return;
     }
     const NextHop* hop = recorded_next_hop(context, burst, packet, flow);

@@ -106,6 +106,15 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
     punt(context, burst.ingress, queue_of(kind), context.deps.gate.permit(verdict), packet.mbuf);
 }
 
+void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept {
+    const PacketMeta& meta = packet.meta;
+    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, burst, meta), meta.source_mac, burst.now_ms)) {
+        context.drop(packet.mbuf, DropReason::kPuntRate);
+        return;
+    }
+    punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+}
+
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept {
     if (context.deps.kernel.punt(context.number, zone, queue, permit, mbuf)) {
         context.counters.punted.add(1);

@@ -16,7 +16,8 @@ enum class PuntKind : std::uint8_t {
     kDhcp,          // also DHCPv6
     kHeartbeatSyn,  // that opens a connection to the heartbeat address
     kHeartbeat,
-    kOther,  // DNS, ping, administration
+    kOther,   // DNS, ping, administration
+    kAnswer,  // of flows that Linux has opened
     kCount
 };
 
@@ -33,7 +34,8 @@ struct PuntRates {
                                         {.per_sender = 20, .total = 500},
                                         {.per_sender = 50, .total = 2'000},
                                         {.per_sender = 5'000, .total = 50'000},
-                                        {.per_sender = 500, .total = 5'000}}};
+                                        {.per_sender = 500, .total = 5'000},
+                                        {.per_sender = 50'000, .total = 100'000}}};
 
     [[nodiscard]] const PuntRate& operator[](PuntKind kind) const noexcept {
         return rates[static_cast<std::size_t>(kind)];

@@ -61,6 +61,8 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
 // Raises an alarm where it lies.
 [[nodiscard]] contract::DropReason check_neighbour_claim(WorkerContext& context, const Burst& burst,
                                                          const Packet& packet) noexcept;
+// Of a flow that Linux has opened, or an ICMP error about one.
+void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept;
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept;
 
 // from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows.

@@ -8,8 +8,8 @@ namespace {
 
 using heartgate::dataplane::test::WorldOptions;
 
-// per second: neighbour, DHCP, heartbeat SYN, heartbeat, other
-const WorldOptions kSlow{.punt_rates = {.rates = {{{2, 4}, {1, 4}, {1, 4}, {2, 4}, {2, 4}}}}};
+// per second: neighbour, DHCP, heartbeat SYN, heartbeat, other, answer
+const WorldOptions kSlow{.punt_rates = {.rates = {{{2, 4}, {1, 4}, {1, 4}, {2, 4}, {2, 4}, {3, 4}}}}};
 
 const WorldOptions kFewFlows{.quota = {.flows = 3, .unanswered = 2}};
 const WorldOptions kSlowToOpen{.new_flows_per_second = 2};
@@ -63,6 +63,26 @@ GOLDEN_WITH(kSlow, "new connections to the heartbeat address are limited, runnin
         punt lan 10.0.0.10:5000 > 192.0.2.1:8347 tcp ack ttl 64
     lan other 10.0.0.11:5000 > 192.0.2.1:8347 tcp syn
         punt lan 10.0.0.11:5000 > 192.0.2.1:8347 tcp syn ttl 64
+)");
+
+GOLDEN_WITH(kSlow, "answers to the appliance's own connections are limited, also errors about them and fragments", R"(
+    linux wan router 198.51.100.1:40000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 64
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp
+        punt wan 203.0.113.7:53 > 198.51.100.1:nat udp ttl 64
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp payload 40 id 9 from 0 to 24
+        punt wan 203.0.113.7:53 > 198.51.100.1:nat udp 0-24 ttl 64
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp payload 40 id 9 from 24
+        punt wan 203.0.113.7 > 198.51.100.1 protocol 17 24-48 last ttl 64
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp
+        drop punt-rate
+    wan router 203.0.113.7 > 198.51.100.1 unreachable code 3 quoting 198.51.100.1:40000 > 203.0.113.7:53 udp
+        drop punt-rate
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp payload 40 id 10 from 0 to 24
+        drop punt-rate
+    wait 334
+    wan router 203.0.113.7:53 > 198.51.100.1:40000 udp
+        punt wan 203.0.113.7:53 > 198.51.100.1:nat udp ttl 64
 )");
 
 GOLDEN_WITH(kSlow, "DHCP and DNS have limits of their own", R"(
