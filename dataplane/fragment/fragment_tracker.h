@@ -8,14 +8,16 @@
 
 #include <array>
 #include <atomic>
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/unordered_set.hpp>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
 #include "dataplane/concurrent/spin_lock.h"
 #include "dataplane/contract/drop_reason.h"
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/key_hash.h"
+#include "dataplane/fragment/identification.h"
 #include "dataplane/fragment/received_ranges.h"
 #include "dataplane/port/zone.h"
 
@@ -63,63 +65,99 @@ public:
     FragmentTracker();
 
     // Any worker.
-    // A first fragment: kNone, kFragmentOverlap (there was one already), kFragmentLimit (of its source).
-    [[nodiscard]] contract::DropReason begin(const DatagramKey& datagram, const FragmentRange& range,
-                                             const FirstFragment& first, std::uint32_t now_ms) noexcept;
-    // begin() is undone: the first fragment waits for a neighbour and will come again.
+    struct Begun {
+        contract::DropReason reason = contract::DropReason::kNone;
+        std::uint16_t identification = 0;  // of the appliance's own, for all fragments of the datagram; network order
+    };
+    // A first fragment, before its verdict: kNone, or kFragmentOverlap (there was one already). Where there is no room
+    // the oldest datagram of its source goes, or the oldest of all. The later fragments wait until publish(), by which
+    // time the flow exists, or forget(): it did not pass (an outsider's forged one must not stand in the way of the
+    // right one), or waits for a neighbour and will come again.
+    [[nodiscard]] Begun begin(const DatagramKey& datagram, const FragmentRange& range, const FirstFragment& first,
+                              std::uint32_t now_ms) noexcept;
+    void publish(const DatagramKey& datagram) noexcept;
     void forget(const DatagramKey& datagram) noexcept;
 
     enum class State : std::uint8_t { kUnknown, kKnown, kSpoilt };
-    // What is known of a later fragment's datagram; fills `first` if kKnown.
-    [[nodiscard]] State find(const DatagramKey& datagram, std::uint32_t now_ms, FirstFragment& first) noexcept;
-    // A later fragment passes now: kNone, kFragmentOverlap, kFragmentLimit (too many gaps). Forgets complete datagrams.
+    struct Found {
+        State state = State::kUnknown;
+        std::uint16_t identification = 0;  // if kKnown, as are the fields below
+        FirstFragment first;
+    };
+    // What is known of a later fragment's datagram.
+    [[nodiscard]] Found find(const DatagramKey& datagram, std::uint32_t now_ms) noexcept;
+    // A later fragment passes now: kNone, kFragmentOverlap, kFragmentLimit (too many gaps), kOrphanFragment (forgotten
+    // since it was found). Forgets complete datagrams.
     [[nodiscard]] contract::DropReason pass(const DatagramKey& datagram, const FragmentRange& range) noexcept;
 
-    // Grows with every first fragment: time to look at what waits.
+    // Grows with every publish(): time to look at what waits.
     [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
 
-    // One worker in each loop: forgets what is too old, looking at no more than `most` places of each zone.
+    // One worker in each loop: forgets what is too old, no more than `most` datagrams of each zone.
     void expire(std::uint32_t now_ms, unsigned most) noexcept;
 
     [[nodiscard]] std::uint32_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
 private:
-    static constexpr unsigned kWays = 4;
-    static constexpr std::uint32_t kBuckets = kDatagrams / kWays;
     static constexpr std::uint32_t kSources = 4096;  // classes of sources that share a bound
 
+    using Plain = boost::intrusive::link_mode<boost::intrusive::normal_link>;
+    using ListHook = boost::intrusive::list_member_hook<Plain>;
+    using IndexHook = boost::intrusive::unordered_set_member_hook<Plain>;
     struct Entry {
         DatagramKey datagram;
         FirstFragment first;
         ReceivedRanges ranges;
         std::uint32_t since_ms = 0;
         std::uint16_t source = 0;
-        bool used = false;
+        std::uint16_t identification = 0;
+        bool published = false;
         bool spoilt = false;
+        IndexHook in_index;
+        ListHook in_age;  // or in the list of free ones
+        ListHook in_source;
     };
-    struct Bucket {
-        SpinLock lock;
-        std::array<Entry, kWays> entries;  // under lock
+    struct Hash {
+        const KeyHash* hash;
+        std::size_t operator()(const DatagramKey& datagram) const noexcept;
+        std::size_t operator()(const Entry& entry) const noexcept { return (*this)(entry.datagram); }
     };
+    struct SameDatagram {
+        bool operator()(const DatagramKey& a, const Entry& b) const noexcept { return a == b.datagram; }
+        bool operator()(const Entry& a, const Entry& b) const noexcept { return a.datagram == b.datagram; }
+    };
+    // Oldest first.
+    using ByAge = boost::intrusive::list<Entry, boost::intrusive::member_hook<Entry, ListHook, &Entry::in_age>>;
+    using OfSource = boost::intrusive::list<Entry, boost::intrusive::member_hook<Entry, ListHook, &Entry::in_source>>;
+    using Index =
+        boost::intrusive::unordered_set<Entry, boost::intrusive::member_hook<Entry, IndexHook, &Entry::in_index>,
+                                        boost::intrusive::hash<Hash>, boost::intrusive::equal<SameDatagram>,
+                                        boost::intrusive::power_2_buckets<true>>;
+    // All of it under `lock`.
     struct Table {
-        std::array<Bucket, kBuckets> buckets;
-        std::array<std::atomic<std::uint16_t>, kSources> per_source{};
+        explicit Table(const KeyHash& hash);
+
+        SpinLock lock;
+        std::array<Entry, kDatagrams> entries;
+        std::array<Index::bucket_type, kDatagrams> buckets;
+        Index index;
+        ByAge by_age;
+        ByAge free;
+        std::array<OfSource, kSources> of_source;
     };
 
     [[nodiscard]] Table& table(const DatagramKey& datagram) noexcept { return *tables_[datagram.zone % kPorts]; }
-    [[nodiscard]] Bucket& bucket(Table& table, const DatagramKey& datagram) const noexcept;
     // On the LAN a machine, whatever addresses it has; on the WAN an address.
     [[nodiscard]] std::uint16_t source_of(const DatagramKey& datagram) const noexcept;
-    // All of these under the bucket's lock.
-    [[nodiscard]] static Entry* find(Bucket& bucket, const DatagramKey& datagram) noexcept;
+    // Both under the table's lock.
+    [[nodiscard]] Entry* find(Table& table, const DatagramKey& datagram) const noexcept;
     void remove(Table& table, Entry& entry) noexcept;
-    [[nodiscard]] Entry& make_room(Table& table, Bucket& bucket, std::uint32_t now_ms) noexcept;
 
     KeyHash hash_;
+    Identifications identifications_{hash_};
     std::array<std::unique_ptr<Table>, kPorts> tables_;
     std::atomic<std::uint32_t> epoch_{0};
     std::atomic<std::uint32_t> size_{0};
-    std::uint32_t expire_at_ = 0;  // bucket; of the worker that expires
 };
 
 }  // namespace heartgate::dataplane

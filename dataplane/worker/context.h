@@ -37,7 +37,7 @@ struct WorkerContext {
     HoldQueue hold;
     std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
     FragmentQueue fragments;
-    std::uint32_t fragment_epoch = 0;  // of the tracker, when fragments was last looked through
+    unsigned fragment_turn = 0;        // place in fragments from which they are looked for in the next loop
     IcmpLimit icmp_limit;              // packets that cannot be sent on
     IcmpLimit prohibited_limit;        // refused ones
     ResetLimit reset_limit;

@@ -50,30 +50,55 @@ FlowRef find_flow(const WorkerContext& context, const PacketMeta& meta, const Fi
     return meta.is_ipv6() ? context.deps.flows.find(first.key6) : context.deps.flows.find(first.key4);
 }
 
+// RFC 4963: what comes from the LAN goes on under an identification of ours, whether or not it is translated, so that
+// all fragments of a datagram have the same one.
+bool renumbers(const Burst& burst, const Packet& packet) noexcept {
+    return burst.ingress == Zone::kLan && !packet.meta.is_ipv6();
+}
+
+void set_identification(const Packet& packet, std::uint16_t identification) noexcept {
+    std::uint8_t* ip = packet.frame() + packet.meta.network;
+    const auto before = load_raw<std::uint16_t>(ip + ipv4::kIdentification);
+    store_raw(ip + ipv4::kIdentification, identification);
+    rewriting::adjust(ip + ipv4::kChecksum, checksum_delta(before, identification));
+}
+
 void forward_first(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+    FragmentTracker& tracker = context.deps.fragments;
     const DatagramKey datagram = datagram_of(burst, packet);
     const FirstFragment first = first_of(burst, packet.meta);
-    const DropReason reason = context.deps.fragments.begin(datagram, range_of(packet.meta), first, burst.now_ms);
-    if (reason != DropReason::kNone) {
-        context.drop(packet.mbuf, reason);
+    const FragmentTracker::Begun begun = tracker.begin(datagram, range_of(packet.meta), first, burst.now_ms);
+    if (begun.reason != DropReason::kNone) {
+        context.drop(packet.mbuf, begun.reason);
         return;
     }
+    if (renumbers(burst, packet)) set_identification(packet, begun.identification);
     PacketMeta meta = packet.meta;
     meta.fragment = false;
     meta.has_key = meta.fragment_key;
     const Packet whole{.mbuf = packet.mbuf, .meta = meta};
     const unsigned held = context.hold.size();
+    const std::uint64_t punted = context.counters.punted.load();
     const FlowRef flow = find_flow(context, meta, first);
     if (flow.record != nullptr) {
         forward_found(context, burst, whole, flow);
     } else {
         decide(context, burst, whole);
     }
-    if (context.hold.size() != held) context.deps.fragments.forget(datagram);
+    if (context.hold.size() != held) {
+        if (renumbers(burst, packet))
+            set_identification(packet, static_cast<std::uint16_t>(meta.fragment_identification));
+        tracker.forget(datagram);
+    } else if (context.counters.punted.load() != punted || find_flow(context, meta, first).record != nullptr) {
+        tracker.publish(datagram);
+    } else {
+        tracker.forget(datagram);
+    }
 }
 
 // RFC 4787 REQ-14, RFC 3022, 4.1: only the addresses; the checksum that covers them went with the first fragment.
-bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop) noexcept {
+bool rewrite_later(const Burst& burst, const Packet& packet, FlowRef flow, const NextHop& next_hop,
+                   std::uint16_t identification) noexcept {
     std::uint8_t* ip = packet.frame() + packet.meta.network;
     if (packet.meta.is_ipv6()) {
         --ip[ipv6::kHopLimit];
@@ -87,12 +112,13 @@ bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop) 
             delta = add_deltas(delta, flow.record->address_delta(flow.direction));
         }
         rewriting::adjust(ip + ipv4::kChecksum, delta);
+        if (renumbers(burst, packet)) set_identification(packet, identification);
     }
     return rewriting::finish(packet, next_hop);
 }
 
 void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
-                     const DatagramKey& datagram) noexcept {
+                     const DatagramKey& datagram, std::uint16_t identification) noexcept {
     const auto give_up = [&](DropReason reason) { context.drop(packet.mbuf, reason); };
     DropReason reason = recorded_verdict(context, burst, packet, flow);
     if (reason != DropReason::kNone) return give_up(reason);
@@ -110,40 +136,49 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     // Only now, since a packet that waits for its next hop comes again.
     reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
     if (reason != DropReason::kNone) return give_up(reason);
-    if (local) return punt_answer(context, burst, packet, permit);
-    if (!rewrite_later(packet, flow, *hop)) return give_up(DropReason::kNoMbuf);
+    if (local) {
+        if (renumbers(burst, packet)) set_identification(packet, identification);
+        return punt_answer(context, burst, packet, permit);
+    }
+    if (!rewrite_later(burst, packet, flow, *hop, identification)) return give_up(DropReason::kNoMbuf);
     transmit(context, permit, hop->zone, packet.mbuf);
 }
 
 // To the appliance itself, where there are no flows: the gate is asked with what the first fragment said.
-void deliver_later(WorkerContext& context, const Burst& burst, const Packet& packet, const FirstFragment& first,
-                   const DatagramKey& datagram) noexcept {
+void deliver_later(WorkerContext& context, const Burst& burst, const Packet& packet,
+                   const FragmentTracker::Found& known, const DatagramKey& datagram) noexcept {
     const DropReason reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
     if (reason != DropReason::kNone) {
         context.drop(packet.mbuf, reason);
         return;
     }
+    if (renumbers(burst, packet)) set_identification(packet, known.identification);
     PacketMeta meta = packet.meta;
-    meta.protocol = first.protocol;
-    meta.source_port = first.source_port;
-    meta.destination_port = first.destination_port;
+    meta.protocol = known.first.protocol;
+    meta.source_port = known.first.source_port;
+    meta.destination_port = known.first.destination_port;
     deliver_local(context, burst, {.mbuf = packet.mbuf, .meta = meta});
 }
 
-void wait_for_first(WorkerContext& context, const Burst& burst, const Packet& packet,
-                    const DatagramKey& datagram) noexcept {
-    const FragmentQueue::Entry entry{
-        .mbuf = packet.mbuf, .ingress = burst.ingress, .since_ms = burst.now_ms, .datagram = datagram};
+void wait_for_first(WorkerContext& context, const Burst& burst, const Packet& packet, const DatagramKey& datagram,
+                    std::uint32_t epoch) noexcept {
+    // Looked for a moment ago: what is published from now on moves the tracker's epoch.
+    const FragmentQueue::Entry entry{.mbuf = packet.mbuf,
+                                     .ingress = burst.ingress,
+                                     .since_ms = burst.now_ms,
+                                     .looked_at = epoch,
+                                     .datagram = datagram};
     if (!context.fragments.add(entry)) context.drop(packet.mbuf, DropReason::kFragmentLimit);
     context.count_held();
 }
 
 void forward_later(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const DatagramKey datagram = datagram_of(burst, packet);
-    FirstFragment first;
-    switch (context.deps.fragments.find(datagram, burst.now_ms, first)) {
+    const std::uint32_t epoch = context.deps.fragments.epoch();
+    const FragmentTracker::Found known = context.deps.fragments.find(datagram, burst.now_ms);
+    switch (known.state) {
         case FragmentTracker::State::kUnknown:
-            wait_for_first(context, burst, packet, datagram);
+            wait_for_first(context, burst, packet, datagram, epoch);
             return;
         case FragmentTracker::State::kSpoilt:
             context.drop(packet.mbuf, DropReason::kFragmentOverlap);
@@ -151,14 +186,14 @@ void forward_later(WorkerContext& context, const Burst& burst, const Packet& pac
         case FragmentTracker::State::kKnown:
             break;
     }
-    const FlowRef flow = find_flow(context, packet.meta, first);
+    const FlowRef flow = find_flow(context, packet.meta, known.first);
     if (flow.record != nullptr) {
-        forward_by_flow(context, burst, packet, flow, datagram);
+        forward_by_flow(context, burst, packet, flow, datagram, known.identification);
         return;
     }
     const RouteResult route = context.deps.routes.lookup(destination_address(packet.frame(), packet.meta));
     if (route.kind == RouteResult::Kind::kLocal) {
-        deliver_later(context, burst, packet, first, datagram);
+        deliver_later(context, burst, packet, known, datagram);
     } else {
         context.drop(packet.mbuf, DropReason::kOrphanFragment);
     }
@@ -174,26 +209,30 @@ void forward_fragment(WorkerContext& context, const Burst& burst, const Packet& 
     }
 }
 
+// In a loop no more than a burst of each zone is looked for, by turns: what waits must not slow down what comes.
 unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcept {
     if (context.fragments.size() == 0) return 0;
     unsigned released = 0;
     FragmentTracker& tracker = context.deps.fragments;
     const std::uint32_t epoch = tracker.epoch();
+    const unsigned turn = context.fragment_turn < context.fragments.size() ? context.fragment_turn : 0;
+    context.fragment_turn = turn + kBurst;
+    const auto late = [now_ms](const FragmentQueue::Entry& entry) {
+        return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
+    };
     for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
-        if (epoch != context.fragment_epoch) {
-            const auto known = [&](const FragmentQueue::Entry& entry) {
-                FirstFragment first;
-                return tracker.find(entry.datagram, now_ms, first) != FragmentTracker::State::kUnknown;
-            };
-            released += take_all(context, context.fragments, ingress, known,
-                                 [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
-        }
-        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout,
-                     [now_ms](const FragmentQueue::Entry& entry) {
-                         return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
-                     });
+        unsigned position = 0;
+        const auto known = [&](FragmentQueue::Entry& entry) {
+            const unsigned at = position++;
+            if (at < turn || at >= turn + kBurst || entry.looked_at == epoch) return false;
+            entry.looked_at = epoch;
+            return tracker.find(entry.datagram, now_ms).state != FragmentTracker::State::kUnknown;
+        };
+        const std::uint16_t count = context.fragments.take(ingress, context.burst.packets.data(), kBurst, known);
+        if (count > 0) process(context, ingress, count, now_ms);
+        released += count;
+        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout, late);
     }
-    context.fragment_epoch = epoch;
     context.count_held();
     return released;
 }

@@ -23,6 +23,7 @@ public:
         rte_mbuf* mbuf = nullptr;
         Zone ingress = Zone::kLan;
         std::uint32_t since_ms = 0;
+        std::uint32_t looked_at = 0;  // epoch of the tracker
         DatagramKey datagram;
     };
 

@@ -16,7 +16,7 @@ namespace {
 
 // Flows that may be looked at for their age per loop: bounded, and more than a worker can make meanwhile.
 constexpr unsigned kExpirePerLoop = 2 * kBurst;
-constexpr unsigned kFragmentBucketsPerLoop = 1;
+constexpr unsigned kDatagramsPerLoop = 4;
 
 std::uint32_t sleep_us(const IdlePolicy& idle, std::uint64_t idle_ns) noexcept {
     constexpr unsigned kShift = 5 + 10;  // a 32nd, in units of 1,024 ns
@@ -72,7 +72,7 @@ unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     work += release_fragments(context, now_ms);
     context.deps.quiescence.quiescent(context.number);
     context.deps.flows.expire(context.number, now_ms, kExpirePerLoop);
-    if (context.number == 0) context.deps.fragments.expire(now_ms, kFragmentBucketsPerLoop);
+    if (context.number == 0) context.deps.fragments.expire(now_ms, kDatagramsPerLoop);
     context.counters.loops.add(1);
     return work;
 }

@@ -92,7 +92,7 @@ GOLDEN("an isolated machine's fragments do not pass, first or later, old or new,
     lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 40 id 9 from 0 to 24
         drop isolated-source
     lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 40 id 9 from 24
-        drop orphan-fragment
+        held
     lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 40 id 10 from 24
         held
     wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 40 id 9 from 0 to 24
@@ -101,8 +101,10 @@ GOLDEN("an isolated machine's fragments do not pass, first or later, old or new,
         drop isolated-source
     lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 40 id 10 from 0 to 24
         drop isolated-source
+    wait 2000
     loop
-        drop orphan-fragment
+        drop fragment-timeout
+        drop fragment-timeout
     green pc
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 32
         out wan router 198.51.100.1 > 203.0.113.7 protocol 17 32-48 last ttl 63
@@ -253,7 +255,7 @@ GOLDEN("fragments to the appliance pass the local-in table with the ports of the
     lan pc 10.0.0.10:5000 > 10.0.0.1:8080 udp payload 40 id 8 from 0 to 24
         drop local-in
     lan pc 10.0.0.10:5000 > 10.0.0.1:8080 udp payload 40 id 8 from 24
-        drop local-in
+        held
 )");
 
 GOLDEN("answers in fragments to the appliance's own connections go to Linux", R"(
@@ -268,7 +270,7 @@ GOLDEN("answers in fragments to the appliance's own connections go to Linux", R"
     wan router 203.0.113.8:53 > 198.51.100.1:40000 udp payload 40 id 9 from 0 to 24
         drop unsolicited
     wan router 203.0.113.8:53 > 198.51.100.1:40000 udp payload 40 id 9 from 24
-        drop unsolicited
+        held
 )");
 
 GOLDEN("a TTL that ends here, or a link that is too small, is no fragment's way; the first one is answered", R"(
@@ -303,4 +305,24 @@ GOLDEN("more gaps than anyone needs spoil a datagram", R"(
         out wan router 198.51.100.1 > 203.0.113.7 protocol 17 112-120 ttl 63
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 400 id 7 from 128 to 136
         drop fragment-limit
+)");
+
+GOLDEN("a first fragment that does not pass leaves nothing behind: the right one is not in its way", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:99 > 198.51.100.1:nat udp payload 40 id 9 from 0 to 24
+        drop unsolicited
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 40 id 9 from 0 to 24
+        out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp 0-24 ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 40 id 9 from 24
+        out lan pc 203.0.113.7 > 10.0.0.10 protocol 17 24-48 last ttl 63
+)");
+
+GOLDEN("a fragment whose flow has ended since its first one is an orphan", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 0 to 24
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-24 ttl 63
+    no-wan-address
+    loop 20
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 24
+        drop orphan-fragment
 )");

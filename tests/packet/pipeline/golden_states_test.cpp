@@ -279,7 +279,10 @@ GOLDEN("isolation: fragments and packets without a flow", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 0 to 24
         drop isolated-source
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 24
-        drop orphan-fragment
+        held
+    wait 2000
+    loop
+        drop fragment-timeout
     lan pc 10.0.0.10 > 203.0.113.7 gre
         drop isolated-source
     lan pc 10.0.0.10:5000 > 203.0.113.7:80 tcp ack

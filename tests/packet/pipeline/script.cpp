@@ -106,7 +106,7 @@ public:
         words.erase(words.begin());
         if (verb == "lan" || verb == "wan") return arrive(zone_of(verb), text.substr(4));
         if (verb == "linux") return linux_sends(words);
-        if (verb == "loop") return world_.loop();
+        if (verb == "loop") return loop(words.empty() ? 1 : std::stoul(words.front()));
         change(verb, words);
         return {};
     }
@@ -142,6 +142,15 @@ private:
             frames.push_back(frame(to, from, words));
         }
         return world_.receive(zone, frames);
+    }
+
+    std::vector<std::string> loop(unsigned long times) {
+        std::vector<std::string> lines;
+        for (; times > 0; --times) {
+            const std::vector<std::string> more = world_.loop();
+            lines.insert(lines.end(), more.begin(), more.end());
+        }
+        return lines;
     }
 
     std::vector<std::string> linux_sends(Words words) {

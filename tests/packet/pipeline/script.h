@@ -4,7 +4,7 @@
 //
 //   lan|wan [to MACHINE] SENDER PACKET    a frame arrives (frame.h tells what PACKET is); "+ ..." adds one to the burst
 //   linux lan|wan RECEIVER PACKET         Linux sends a frame
-//   loop                                  the worker turns once
+//   loop [TIMES]                          the worker turns
 //   wait MILLISECONDS
 //   green|yellow|red|missing|asleep|never|isolate|permit pc|other
 //   bind pc|other MACHINE ADDRESS, unbind MACHINE ADDRESS, resolve ADDRESS MACHINE, forget ADDRESS, not-ready,
