@@ -19,6 +19,7 @@
 #include "controlplane/daemon/endpoint_registry.h"
 #include "controlplane/daemon/enrolment.h"
 #include "controlplane/daemon/event_log.h"
+#include "controlplane/daemon/flow_questions.h"
 #include "controlplane/daemon/health_producer.h"
 #include "controlplane/daemon/heartbeat_intake.h"
 #include "controlplane/daemon/listener_link.h"
@@ -57,6 +58,8 @@ public:
     void apply_policy(const v1::ApplyPolicyRequest& request, Answer<v1::ApplyPolicyResponse> answer) override;
     void statistics(const v1::GetStatisticsRequest& request, Answer<v1::Statistics> answer) override;
     void list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlowsResponse> answer) override;
+    void get_flow(const v1::GetFlowRequest& request, Answer<v1::Flow> answer) override;
+    void count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountFlowsResponse> answer) override;
     void status(const v1::StatusRequest& request, Answer<v1::StatusResponse> answer) override;
     void create_token(const v1::CreateTokenRequest& request, Answer<v1::CreateTokenResponse> answer) override;
     void list_events(const v1::ListEventsRequest& request, Answer<v1::ListEventsResponse> answer) override;
@@ -112,6 +115,7 @@ private:
     Enrolment enrolment_;
     PolicyKeeper policy_;
     DataplaneLink dataplane_;
+    FlowQuestions flows_{dataplane_, registry_, policy_};
 
     std::vector<std::shared_ptr<Isolation>> isolations_;
     bool without_room_ = false;             // some bindings, and it was reported

@@ -16,7 +16,6 @@ constexpr std::size_t kMostReason = 255;
 constexpr std::size_t kMostBy = 64;
 constexpr std::uint32_t kMostListed = 10'000;
 constexpr std::uint32_t kMostPast = 1'000;
-constexpr std::uint32_t kMostFlows = 100'000;
 constexpr std::chrono::seconds kAppliedPatience{5};
 constexpr std::chrono::seconds kStoredPatience{5};
 
@@ -38,16 +37,6 @@ bool wanted(const EndpointRecord& record, const v1::ListEndpointsRequest& reques
     }
     return request.name_contains().empty() || contains(record.stored.host, request.name_contains()) ||
            contains(record.stored.user, request.name_contains());
-}
-
-// Rules are numbered by their position, from 1.
-void name_rules(v1::ListFlowsResponse& response, const v1::Policy* policy) {
-    if (policy == nullptr) return;
-    for (v1::Flow& flow : *response.mutable_flows()) {
-        const auto rules = static_cast<std::uint32_t>(policy->rules_size());
-        if (flow.rule() == 0 || flow.rule() > rules) continue;
-        flow.set_rule_name(policy->rules(static_cast<int>(flow.rule()) - 1).name());
-    }
 }
 
 }  // namespace
@@ -223,9 +212,11 @@ void Daemon::apply_policy(const v1::ApplyPolicyRequest& request, Answer<v1::Appl
 }
 
 void Daemon::statistics(const v1::GetStatisticsRequest& /*request*/, Answer<v1::Statistics> answer) {
-    dataplane_.statistics([this, answer = std::move(answer)](Expected<v1::Statistics> result) {
+    v1::DataplaneRequest question;
+    question.mutable_statistics();
+    dataplane_.ask(question, [this, answer = std::move(answer)](Expected<v1::DataplaneReply> reply) {
         // Without a dataplane the heartbeats alone.
-        v1::Statistics statistics = result ? std::move(*result) : v1::Statistics{};
+        v1::Statistics statistics = reply ? std::move(*reply->mutable_statistics()) : v1::Statistics{};
         v1::HeartbeatStatistics& heartbeats = *statistics.mutable_heartbeats();
         heartbeats.set_accepted(intake_.accepted());
         heartbeats.set_streams(intake_.streams());
@@ -235,17 +226,13 @@ void Daemon::statistics(const v1::GetStatisticsRequest& /*request*/, Answer<v1::
 }
 
 void Daemon::list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlowsResponse> answer) {
-    const std::size_t address = request.address().size();
-    if (request.limit() > kMostFlows || (address != 0 && address != 4 && address != 16)) {
-        answer(error(ErrorKind::kInvalidArgument,
-                     fmt::format("limit {} and an address of {} bytes; allowed: at most {}, and 0, 4 or 16 bytes",
-                                 request.limit(), address, kMostFlows)));
-        return;
-    }
-    dataplane_.list_flows(request, [this, answer = std::move(answer)](Expected<v1::ListFlowsResponse> flows) {
-        if (flows) name_rules(*flows, policy_.policy());
-        answer(std::move(flows));
-    });
+    flows_.list(request, answer);
+}
+
+void Daemon::get_flow(const v1::GetFlowRequest& request, Answer<v1::Flow> answer) { flows_.get(request, answer); }
+
+void Daemon::count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountFlowsResponse> answer) {
+    flows_.count(request, answer);
 }
 
 void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusResponse> answer) {

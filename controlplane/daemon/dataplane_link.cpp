@@ -239,23 +239,6 @@ void DataplaneLink::load_policy(const v1::Policy& policy, bool only_check, std::
     });
 }
 
-void DataplaneLink::statistics(std::function<void(Expected<v1::Statistics>)> done) {
-    v1::DataplaneRequest request;
-    request.mutable_statistics();
-    client_.request(request, [done = std::move(done)](Expected<v1::DataplaneReply> reply) {
-        done(reply ? Expected<v1::Statistics>{reply->statistics()} : tl::unexpected(reply.error()));
-    });
-}
-
-void DataplaneLink::list_flows(const v1::ListFlowsRequest& request,
-                               std::function<void(Expected<v1::ListFlowsResponse>)> done) {
-    v1::DataplaneRequest message;
-    *message.mutable_list_flows() = request;
-    client_.request(message, [done = std::move(done)](Expected<v1::DataplaneReply> reply) {
-        done(reply ? Expected<v1::ListFlowsResponse>{reply->list_flows()} : tl::unexpected(reply.error()));
-    });
-}
-
 void DataplaneLink::when_applied(std::uint32_t endpoint, std::chrono::milliseconds patience,
                                  std::function<void(std::uint64_t)> done) {
     if (stopped_ || !attached()) {

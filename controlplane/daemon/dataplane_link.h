@@ -48,8 +48,10 @@ public:
     // Refused with kFailedPrecondition by the dataplane, or kUnavailable without one. `only_check`: built and thrown
     // away.
     void load_policy(const v1::Policy& policy, bool only_check, std::function<void(Expected<void>)> done);
-    void statistics(std::function<void(Expected<v1::Statistics>)> done);
-    void list_flows(const v1::ListFlowsRequest& request, std::function<void(Expected<v1::ListFlowsResponse>)> done);
+    // Anything else that the dataplane answers; kUnavailable without one.
+    void ask(const v1::DataplaneRequest& request, DataplaneClient::Reply done) {
+        client_.request(request, std::move(done));
+    }
 
     // Calls back with the time (CLOCK_MONOTONIC, ns) once all that was set for the endpoint is in force on every
     // worker; with 0 after `patience`, or at once without a dataplane.

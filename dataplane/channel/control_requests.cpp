@@ -11,7 +11,6 @@
 #include <optional>
 #include <utility>
 
-#include "dataplane/channel/flow_message.h"
 #include "dataplane/channel/health_consumer.h"
 #include "dataplane/channel/latency.h"
 #include "dataplane/concurrent/clock.h"
@@ -24,8 +23,6 @@
 namespace heartgate::dataplane {
 namespace {
 
-constexpr std::uint32_t kFlowsByDefault = 1000;
-constexpr std::uint32_t kMostFlows = 100'000;
 constexpr std::uint64_t kKeepEveryMs = 60'000;
 
 std::string sha256(const std::string& bytes) {
@@ -36,7 +33,8 @@ std::string sha256(const std::string& bytes) {
 
 }  // namespace
 
-ControlRequests::ControlRequests(ControlRequestsDependencies dependencies) : dependencies_{std::move(dependencies)} {}
+ControlRequests::ControlRequests(ControlRequestsDependencies dependencies)
+    : dependencies_{std::move(dependencies)}, flows_{dependencies_.flows, dependencies_.flow_reader} {}
 
 v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, std::uint64_t connection) {
     v1::DataplaneReply reply;
@@ -52,7 +50,13 @@ v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, 
             fill_statistics(*reply.mutable_statistics());
             break;
         case v1::DataplaneRequest::kListFlows:
-            error = list_flows(request.list_flows(), *reply.mutable_list_flows());
+            error = flows_.list(request.list_flows(), *reply.mutable_list_flows());
+            break;
+        case v1::DataplaneRequest::kGetFlow:
+            error = flows_.get(request.get_flow(), *reply.mutable_get_flow());
+            break;
+        case v1::DataplaneRequest::kCountFlows:
+            error = flows_.count(request.count_flows(), *reply.mutable_count_flows());
             break;
         case v1::DataplaneRequest::kActivity:
             activity(request.activity(), *reply.mutable_activity());
@@ -135,22 +139,6 @@ void ControlRequests::fill_statistics(v1::Statistics& reply) const {
     reply.mutable_flow_table()->set_capacity(dependencies_.flows.capacity());
     *reply.mutable_isolation_latency() = latency_message(dependencies_.memory.state());
     reply.set_generation(dependencies_.endpoints.generation());
-}
-
-std::string ControlRequests::list_flows(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const {
-    const std::uint32_t limit = request.limit() == 0 ? kFlowsByDefault : request.limit();
-    if (limit > kMostFlows) return fmt::format("limit {}; allowed: at most {}", limit, kMostFlows);
-    FlowFilter filter;
-    if (!request.address().empty()) {
-        filter.address = address_from_wire(request.address());
-        if (!filter.address) return fmt::format("address of {} bytes; allowed: 4 or 16", request.address().size());
-    }
-    std::vector<FlowView> flows =
-        dependencies_.flows.snapshot(filter, limit + 1, dependencies_.flow_reader, monotonic_ms());
-    reply.set_truncated(flows.size() > limit);
-    if (flows.size() > limit) flows.resize(limit);
-    for (const FlowView& flow : flows) *reply.add_flows() = flow_message(flow);
-    return {};
 }
 
 void ControlRequests::activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "dataplane/channel/control_server.h"
+#include "dataplane/channel/flow_queries.h"
 #include "dataplane/channel/producer.h"
 
 namespace heartgate::v1 {
@@ -15,8 +16,6 @@ class AttachReply;
 class AttachRequest;
 class EndpointActivityReply;
 class EndpointActivityRequest;
-class ListFlowsRequest;
-class ListFlowsResponse;
 class LoadPolicyReply;
 class LoadPolicyRequest;
 class Policy;
@@ -68,10 +67,10 @@ private:
     // What stands in the way of this policy; empty: nothing.
     [[nodiscard]] static std::string check(const v1::Policy& policy);
     void fill_statistics(v1::Statistics& reply) const;
-    [[nodiscard]] std::string list_flows(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const;
     void activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const;
 
     ControlRequestsDependencies dependencies_;
+    FlowQueries flows_;
     Producer producer_;
     std::optional<std::uint64_t> kept_;  // when keep() last did something
     std::uint64_t failed_binds_ = 0;     // of which keep() has told

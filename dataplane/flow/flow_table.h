@@ -7,7 +7,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataplane/concurrent/quiescence.h"
@@ -119,8 +121,14 @@ public:
     bool set_wan_addresses(const std::vector<std::uint32_t>& addresses);
 
     // Control thread. `reader`: a number of Quiescence that no worker has; it is online while this runs.
+    // Calls back for each live flow that the filter lets through, until that says false. What is called must be short:
+    // no record is used again meanwhile.
+    void visit(const FlowFilter& filter, unsigned reader, std::uint32_t now_ms,
+               const std::function<bool(const FlowView&)>& visitor) const;
     [[nodiscard]] std::vector<FlowView> snapshot(const FlowFilter& filter, std::size_t limit, unsigned reader,
                                                  std::uint32_t now_ms) const;
+    // Nothing: it has ended.
+    [[nodiscard]] std::optional<FlowView> find(FlowId id, unsigned reader, std::uint32_t now_ms) const;
 
     // Any thread.
     [[nodiscard]] std::uint32_t flows() const noexcept { return flows_.load(std::memory_order_relaxed); }
@@ -177,6 +185,8 @@ private:
     [[nodiscard]] std::uint32_t left_ms(const FlowRecord& record, std::uint32_t now_ms) const noexcept;
     // Until it is to be looked at again, no later than that.
     [[nodiscard]] std::uint32_t turn_ms(const FlowRecord& record, std::uint32_t left_ms) const noexcept;
+    // Of a live record, while the reader is online.
+    [[nodiscard]] FlowView view(std::uint32_t index, std::uint32_t now_ms) const noexcept;
 
     Quiescence& quiescence_;
     FlowTimeouts timeouts_;

@@ -6,6 +6,7 @@
 #include <heartgate/v1/administration.pb.h>
 #include <heartgate/v1/endpoint.pb.h>
 #include <heartgate/v1/event.pb.h>
+#include <heartgate/v1/flow.pb.h>
 #include <heartgate/v1/policy.pb.h>
 #include <heartgate/v1/statistics.pb.h>
 
@@ -33,7 +34,10 @@ public:
     virtual void apply_policy(const v1::ApplyPolicyRequest&, Answer<v1::ApplyPolicyResponse>) = 0;
 
     virtual void statistics(const v1::GetStatisticsRequest&, Answer<v1::Statistics>) = 0;
+
     virtual void list_flows(const v1::ListFlowsRequest&, Answer<v1::ListFlowsResponse>) = 0;
+    virtual void get_flow(const v1::GetFlowRequest&, Answer<v1::Flow>) = 0;
+    virtual void count_flows(const v1::CountFlowsRequest&, Answer<v1::CountFlowsResponse>) = 0;
 
     virtual void status(const v1::StatusRequest&, Answer<v1::StatusResponse>) = 0;
     virtual void create_token(const v1::CreateTokenRequest&, Answer<v1::CreateTokenResponse>) = 0;

@@ -6,6 +6,7 @@
 #include <heartgate/v1/administration.grpc.pb.h>
 #include <heartgate/v1/endpoint.grpc.pb.h>
 #include <heartgate/v1/event.grpc.pb.h>
+#include <heartgate/v1/flow.grpc.pb.h>
 #include <heartgate/v1/policy.grpc.pb.h>
 #include <heartgate/v1/statistics.grpc.pb.h>
 #include <sys/stat.h>
@@ -84,8 +85,22 @@ public:
     Unary* Get(Context* context, const v1::GetStatisticsRequest* request, v1::Statistics* response) override {
         return place_.call(context, request, response, &Backend::statistics);
     }
-    Unary* ListFlows(Context* context, const v1::ListFlowsRequest* request, v1::ListFlowsResponse* response) override {
+
+private:
+    Place place_;
+};
+
+class Flows : public v1::FlowService::CallbackService {
+public:
+    explicit Flows(Place place) : place_{place} {}
+    Unary* List(Context* context, const v1::ListFlowsRequest* request, v1::ListFlowsResponse* response) override {
         return place_.call(context, request, response, &Backend::list_flows);
+    }
+    Unary* Get(Context* context, const v1::GetFlowRequest* request, v1::Flow* response) override {
+        return place_.call(context, request, response, &Backend::get_flow);
+    }
+    Unary* Count(Context* context, const v1::CountFlowsRequest* request, v1::CountFlowsResponse* response) override {
+        return place_.call(context, request, response, &Backend::count_flows);
     }
 
 private:
@@ -125,11 +140,12 @@ private:
 
 struct AdministrationServer::Parts {
     explicit Parts(Place place)
-        : endpoints{place}, policies{place}, statistics{place}, administration{place}, events{place} {}
+        : endpoints{place}, policies{place}, statistics{place}, flows{place}, administration{place}, events{place} {}
 
     Endpoints endpoints;
     Policies policies;
     StatisticsAnswers statistics;
+    Flows flows;
     Administration administration;
     Events events;
     std::unique_ptr<grpc::Server> server;
@@ -153,6 +169,7 @@ Expected<std::unique_ptr<AdministrationServer>> AdministrationServer::listen(con
     builder.RegisterService(&parts->endpoints);
     builder.RegisterService(&parts->policies);
     builder.RegisterService(&parts->statistics);
+    builder.RegisterService(&parts->flows);
     builder.RegisterService(&parts->administration);
     builder.RegisterService(&parts->events);
     const mode_t mask = umask(0077);

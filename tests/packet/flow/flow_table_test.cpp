@@ -301,6 +301,7 @@ TEST_CASE("a snapshot shows live flows, filtered and limited") {
     other.question.protocol = IPPROTO_TCP;
     other.tcp_flags = tcp::kSyn;
     other.decision.source_endpoint = 77;
+    other.decision.verdict.rule = 9;
     REQUIRE(flows.insert(other, 1).inserted);
     flows.now_ms += 5000;
     const unsigned reader = flows.options.workers;
@@ -309,9 +310,35 @@ TEST_CASE("a snapshot shows live flows, filtered and limited") {
     };
     CHECK(views({}).size() == 6);
     CHECK(views({}, 2).size() == 2);
-    FlowFilter by_address;
-    by_address.address = ipv4(kInside + 1);
-    CHECK(views(by_address).size() == 5);
+    const auto only = [&](auto set) {
+        FlowFilter filter;
+        set(filter);
+        return views(filter).size();
+    };
+    const Network host{ipv4(kInside + 1), 32};
+    const Network server{ipv4(kServer), 32};
+    const Network wan{ipv4(kWanAddress), 32};
+    CHECK(only([&](FlowFilter& filter) { filter.source = host; }) == 5);
+    CHECK(only([&](FlowFilter& filter) { filter.source = Network{ipv4(kInside), 8}; }) == 6);
+    CHECK(only([&](FlowFilter& filter) { filter.source = server; }) == 0);
+    CHECK(only([&](FlowFilter& filter) { filter.destination = server; }) == 6);
+    CHECK(only([&](FlowFilter& filter) { filter.destination = wan; }) == 0);
+    CHECK(only([&](FlowFilter& filter) { filter.address = wan; }) == 6);
+    CHECK(only([&](FlowFilter& filter) { filter.address = host; }) == 5);
+    CHECK(only([&](FlowFilter& filter) { filter.protocol = IPPROTO_UDP; }) == 5);
+    CHECK(only([&](FlowFilter& filter) { filter.port = 3; }) == 1);
+    CHECK(only([&](FlowFilter& filter) { filter.port = 53; }) == 6);
+    CHECK(only([&](FlowFilter& filter) { filter.port = 7; }) == 0);
+    CHECK(only([&](FlowFilter& filter) { filter.phase = FlowPhase::kNew; }) == 6);
+    CHECK(only([&](FlowFilter& filter) { filter.phase = FlowPhase::kClosing; }) == 0);
+    CHECK(only([&](FlowFilter& filter) { filter.rule = 9; }) == 1);
+    CHECK(only([&](FlowFilter& filter) { filter.rule = 0; }) == 5);
+    CHECK(only([&](FlowFilter& filter) { filter.dropping = true; }) == 0);
+    CHECK(only([&](FlowFilter& filter) { filter.dropping = false; }) == 6);
+    CHECK(only([&](FlowFilter& filter) {
+              filter.source = host;
+              filter.protocol = IPPROTO_TCP;
+          }) == 0);
     FlowFilter by_endpoint;
     by_endpoint.endpoint = 77;
     const auto found = views(by_endpoint);
@@ -324,8 +351,14 @@ TEST_CASE("a snapshot shows live flows, filtered and limited") {
     CHECK(found[0].age_ms == 5000);
     CHECK(found[0].expires_ms > 230'000);
     CHECK(found[0].worker == 1);
+    const auto by_id = flows.table->find(found[0].id, reader, flows.now_ms);
+    REQUIRE(by_id);
+    CHECK(by_id->question.source == other.question.source);
+    CHECK_FALSE(flows.table->find({.record = found[0].id.record, .created_ms = 1}, reader, flows.now_ms));
+    CHECK_FALSE(flows.table->find({.record = 1U << 31U, .created_ms = 1}, reader, flows.now_ms));
     flows.pass(400'000);
     CHECK(views({}).empty());
+    CHECK_FALSE(flows.table->find(found[0].id, reader, flows.now_ms));
 }
 
 TEST_CASE("a table that does not fit into memory says so before anything starts") {

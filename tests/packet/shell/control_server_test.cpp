@@ -342,7 +342,7 @@ TEST_CASE_METHOD(Fixture, "flows are listed with their states, filtered and limi
     CHECK(client.ask(request).list_flows().flows_size() == 2);
     CHECK(client.ask(request).list_flows().truncated());
 
-    request.mutable_list_flows()->set_address(std::string{"\x0a\x14\x00\x06", 4});
+    request.mutable_list_flows()->mutable_filter()->set_source("10.20.0.6/32");
     const v1::ListFlowsResponse one = client.ask(request).list_flows();
     REQUIRE(one.flows_size() == 1);
     CHECK_FALSE(one.truncated());
@@ -350,12 +350,29 @@ TEST_CASE_METHOD(Fixture, "flows are listed with their states, filtered and limi
     CHECK(one.flows(0).destination_port() == 53);
     CHECK(one.flows(0).rule() == 4);
     CHECK(one.flows(0).state() == "new");
+    CHECK(one.flows(0).from_zone() == "lan");
 
-    request.mutable_list_flows()->set_address("abc");
-    CHECK(client.ask(request).error() == "address of 3 bytes; allowed: 4 or 16");
-    request.mutable_list_flows()->clear_address();
+    request.mutable_list_flows()->mutable_filter()->set_source("abc");
+    CHECK_THAT(client.ask(request).error(), Catch::Contains("source 'abc'"));
+    request.mutable_list_flows()->clear_filter();
     request.mutable_list_flows()->set_limit(1'000'000);
     CHECK(client.ask(request).error() == "limit 1000000; allowed: at most 100000");
+
+    request.mutable_get_flow()->set_id(one.flows(0).id());
+    CHECK(client.ask(request).get_flow().flow().source() == one.flows(0).source());
+    request.mutable_get_flow()->set_id("ffffffffffffffff");
+    CHECK_FALSE(client.ask(request).get_flow().has_flow());
+    request.mutable_get_flow()->set_id("one");
+    CHECK_THAT(client.ask(request).error(), Catch::Contains("'one'"));
+
+    request.mutable_count_flows()->mutable_filter()->set_source("10.20.0.6/31");
+    const v1::CountFlowsResponse count = client.ask(request).count_flows();
+    CHECK(count.flows() == 2);
+    REQUIRE(count.groups_size() == 1);
+    CHECK(count.groups(0).protocol() == IPPROTO_UDP);
+    CHECK(count.groups(0).state() == "new");
+    CHECK(count.groups(0).flows() == 2);
+    CHECK(count.groups(0).dropping() == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "activity names the endpoints seen lately, with their age") {

@@ -11,8 +11,8 @@
 #include "heartgate/v1/administration.grpc.pb.h"
 #include "heartgate/v1/endpoint.grpc.pb.h"
 #include "heartgate/v1/event.grpc.pb.h"
+#include "heartgate/v1/flow.grpc.pb.h"
 #include "heartgate/v1/policy.grpc.pb.h"
-#include "heartgate/v1/statistics.grpc.pb.h"
 #include "tests/unit/pki/temporary_directory.h"
 
 using namespace heartgate;                // NOLINT(google-build-using-namespace)
@@ -106,9 +106,53 @@ class Administration final : public v1::AdministrationService::Service {
     }
 };
 
-class Statistics final : public v1::StatisticsService::Service {
-    grpc::Status ListFlows(grpc::ServerContext*, const v1::ListFlowsRequest*, v1::ListFlowsResponse*) override {
-        return {grpc::StatusCode::UNAVAILABLE, "no dataplane is attached; start heartgate-dataplane"};
+class Flows final : public v1::FlowService::Service {
+public:
+    grpc::Status List(grpc::ServerContext*, const v1::ListFlowsRequest* request,
+                      v1::ListFlowsResponse* reply) override {
+        list = *request;
+        if (!attached) return {grpc::StatusCode::UNAVAILABLE, "no dataplane is attached; start heartgate-dataplane"};
+        *reply->add_flows() = one();
+        reply->set_truncated(true);
+        return grpc::Status::OK;
+    }
+    grpc::Status Get(grpc::ServerContext*, const v1::GetFlowRequest* request, v1::Flow* reply) override {
+        if (request->id() != "3b00000001") return {grpc::StatusCode::NOT_FOUND, "there is no flow: it has ended"};
+        *reply = one();
+        return grpc::Status::OK;
+    }
+    grpc::Status Count(grpc::ServerContext*, const v1::CountFlowsRequest* request,
+                       v1::CountFlowsResponse* reply) override {
+        count = *request;
+        reply->set_flows(12);
+        v1::FlowGroup& group = *reply->add_groups();
+        group.set_protocol(17);
+        group.set_state("established");
+        group.set_flows(12);
+        group.set_dropping(3);
+        return grpc::Status::OK;
+    }
+
+    v1::ListFlowsRequest list;
+    v1::CountFlowsRequest count;
+    bool attached = true;
+
+private:
+    static v1::Flow one() {
+        v1::Flow flow;
+        flow.set_id("3b00000001");
+        flow.set_protocol(6);
+        flow.set_source(std::string("\x0A\x0A\x00\x14", 4));
+        flow.set_source_port(40'000);
+        flow.set_destination(std::string("\xC6\x12\x00\x01", 4));
+        flow.set_destination_port(443);
+        flow.set_from_zone("lan");
+        flow.set_to_zone("wan");
+        flow.set_state("established");
+        flow.set_source_host("adserver");
+        flow.set_dropping(true);
+        flow.set_drop_reason("source-heartbeat");
+        return flow;
     }
 };
 
@@ -141,7 +185,7 @@ public:
         builder.RegisterService(&endpoints);
         builder.RegisterService(&policies);
         builder.RegisterService(&administration_);
-        builder.RegisterService(&statistics_);
+        builder.RegisterService(&flows);
         builder.RegisterService(&events_);
         server_ = builder.BuildAndStart();
         REQUIRE(server_);
@@ -151,10 +195,10 @@ public:
     testing::TemporaryDirectory directory;
     Endpoints endpoints;
     Policies policies;
+    Flows flows;
 
 private:
     Administration administration_;
-    Statistics statistics_;
     Events events_;
     std::unique_ptr<grpc::Server> server_;
 };
@@ -296,8 +340,65 @@ TEST_CASE("event follow prints as it comes and says why it ended") {
     CHECK_THAT(hgctl(gateway.socket(), {"event", "follow", "--last", "1"}).out, Contains("adserver: isolated by hand"));
 }
 
-TEST_CASE("no heartgated and no dataplane are told apart in words") {
+TEST_CASE("flow list sends its filters and shows verdict and reason") {
     const Gateway gateway;
+    const auto result =
+        hgctl(gateway.socket(),
+              {"flow",       "list",        "--endpoint",    "adserver",   "--source",  "10.10.0.0/24", "--destination",
+               "198.18.0.1", "--address",   "2001:db8::/32", "--protocol", "TCP",       "--port",       "443",
+               "--state",    "established", "--rule",        "internet",   "--verdict", "dropped",      "--limit",
+               "7"});
+    CHECK(result.code == kOk);
+    const v1::FlowFilter& filter = gateway.flows.list.filter();
+    CHECK(gateway.flows.list.limit() == 7);
+    CHECK(filter.endpoint() == "adserver");
+    CHECK(filter.source() == "10.10.0.0/24");
+    CHECK(filter.destination() == "198.18.0.1");
+    CHECK(filter.address() == "2001:db8::/32");
+    CHECK(filter.protocol() == 6);
+    CHECK(filter.port() == 443);
+    CHECK(filter.state() == "established");
+    CHECK(filter.rule() == "internet");
+    CHECK(filter.verdict() == "dropped");
+    for (const auto* part : {"3b00000001", "tcp", "10.10.0.20:40000", "198.18.0.1:443", "dropped: source-heartbeat"})
+        CHECK_THAT(result.out, Contains(part));
+    CHECK_THAT(result.err, Contains("more flows"));
+}
+
+TEST_CASE("a flow filter that cannot be is refused before anyone is asked") {
+    for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{{"--source", "nowhere"},
+                                                                                       {"--destination", "10.0.0.1/24"},
+                                                                                       {"--protocol", "0"},
+                                                                                       {"--protocol", "sctp"},
+                                                                                       {"--port", "65536"},
+                                                                                       {"--state", "half-open"},
+                                                                                       {"--verdict", "drop"},
+                                                                                       {"--limit", "0"}}) {
+        std::vector<std::string> command{"flow", "list"};
+        command.insert(command.end(), wrong.begin(), wrong.end());
+        CHECK(hgctl("/x", command).code == kUsage);
+    }
+}
+
+TEST_CASE("flow show names both sides; a flow that has ended is not found") {
+    const Gateway gateway;
+    const auto one = hgctl(gateway.socket(), {"flow", "show", "3b00000001"});
+    CHECK(one.code == kOk);
+    CHECK_THAT(one.out, Contains("10.10.0.20:40000 on lan, adserver") && Contains("198.18.0.1:443 on wan\n"));
+    CHECK(hgctl(gateway.socket(), {"flow", "show", "3b00000002"}).code == kNotFound);
+}
+
+TEST_CASE("flow count takes the same filters and adds up") {
+    const Gateway gateway;
+    const auto result = hgctl(gateway.socket(), {"flow", "count", "--protocol", "udp"});
+    CHECK(result.code == kOk);
+    CHECK(gateway.flows.count.filter().protocol() == 17);
+    CHECK_THAT(result.out, Contains("udp") && Contains("established") && Contains("12") && Contains("3"));
+}
+
+TEST_CASE("no heartgated and no dataplane are told apart in words") {
+    Gateway gateway;
+    gateway.flows.attached = false;
     const auto dataplane = hgctl(gateway.socket(), {"flow", "list"});
     CHECK(dataplane.code == kUnreachable);
     CHECK_THAT(dataplane.err, Contains("start heartgate-dataplane"));

@@ -114,6 +114,58 @@ TEST_CASE("flows carry the name of their rule") {
     CHECK(flows->flows(1).rule_name().empty());
 }
 
+TEST_CASE("the dataplane filters flows by numbers in place of names") {
+    Office office;
+    std::optional<Expected<v1::ListFlowsResponse>> flows;
+    const auto ask = [&](const v1::FlowFilter& filter) {
+        v1::ListFlowsRequest request;
+        *request.mutable_filter() = filter;
+        flows.reset();
+        office.daemon->list_flows(request, [&](const Expected<v1::ListFlowsResponse>& answer) { flows = answer; });
+        REQUIRE(office.until([&] { return flows.has_value(); }));
+        return *flows;
+    };
+    v1::FlowFilter filter;
+    filter.set_endpoint("adserver");
+    filter.set_rule("internet");
+    filter.set_endpoint_index(99);  // not the asker's to say
+    REQUIRE(ask(filter));
+    CHECK(office.dataplane->flow_filter.endpoint_index() == 1);
+    CHECK(office.dataplane->flow_filter.rule_id() == 1);
+    filter.set_rule("0");
+    REQUIRE(ask(filter));
+    CHECK(office.dataplane->flow_filter.has_rule_id());
+    CHECK(office.dataplane->flow_filter.rule_id() == 0);
+
+    filter.set_rule("intranet");
+    CHECK(ask(filter).error().message.find("'intranet'") != std::string::npos);
+    filter.set_rule("2");
+    CHECK(ask(filter).error().kind == ErrorKind::kInvalidArgument);
+    filter.clear_rule();
+    filter.set_endpoint("nobody");
+    CHECK(ask(filter).error().kind == ErrorKind::kNotFound);
+    filter.clear_endpoint();
+    filter.set_source("10.0.0.1/24");
+    CHECK(ask(filter).error().kind == ErrorKind::kInvalidArgument);
+}
+
+TEST_CASE("one flow is found by its id, with the names of its machines; one that has ended is not") {
+    Office office;
+    std::optional<Expected<v1::Flow>> flow;
+    const auto ask = [&](const std::string& id) {
+        v1::GetFlowRequest request;
+        request.set_id(id);
+        flow.reset();
+        office.daemon->get_flow(request, [&](const Expected<v1::Flow>& answer) { flow = answer; });
+        REQUIRE(office.until([&] { return flow.has_value(); }));
+        return *flow;
+    };
+    REQUIRE(ask("1"));
+    CHECK(flow->value().source_host() == "adserver");
+    CHECK(ask("2").error().kind == ErrorKind::kNotFound);
+    CHECK(ask("x").error().kind == ErrorKind::kInvalidArgument);
+}
+
 TEST_CASE("isolating does not wait for the disk, releasing does") {
     Office office;
     office.store->hold(true);

@@ -67,7 +67,11 @@ void FakeDataplane::answer(std::string_view frame) {
         }
     } else if (request.has_statistics()) {
         reply.mutable_statistics()->set_generation(5);
+    } else if (request.has_get_flow()) {
+        reply.mutable_get_flow();
+        if (request.get_flow().id() == "1") reply.mutable_get_flow()->mutable_flow()->set_source_endpoint(1);
     } else {
+        flow_filter = request.list_flows().filter();
         for (const std::uint32_t rule : {1U, 0U}) reply.mutable_list_flows()->add_flows()->set_rule(rule);
     }
     socket_->send(reply.SerializeAsString());

@@ -149,6 +149,7 @@ public:
     std::vector<v1::Policy> policies;
     std::vector<std::uint32_t> active;  // endpoints whose traffic is seen now
     AppliedRings rings;
+    v1::FlowFilter flow_filter;  // as it last came
 
 private:
     void accept();
