@@ -37,9 +37,9 @@ struct WorkerContext {
     HoldQueue hold;
     std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
     FragmentQueue fragments;
-    unsigned fragment_turn = 0;        // place in fragments from which they are looked for in the next loop
-    IcmpLimit icmp_limit;              // packets that cannot be sent on
-    IcmpLimit prohibited_limit;        // refused ones
+    unsigned fragment_turn = 0;  // place in fragments from which they are looked for in the next loop
+    IcmpLimit icmp_limit;        // packets that cannot be sent on
+    IcmpLimit prohibited_limit;  // refused ones
     ResetLimit reset_limit;
     PuntLimit punt_limit;
     PerSender<TokenBucket> new_flows;
