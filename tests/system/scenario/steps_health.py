@@ -13,9 +13,9 @@ def milliseconds(nanoseconds):
     return f"{nanoseconds / 1e6:.2f} ms"
 
 
-def relative(at, applied):
+def relative(at, moment, name="applied"):
     """Every worker acts on a change before its report of that, "applied", is read."""
-    return f"{milliseconds(abs(at - applied))} {'before' if at < applied else 'after'} applied"
+    return f"{milliseconds(abs(at - moment))} {'before' if at < moment else 'after'} {name}"
 
 
 def eicar(outcome, scenario):
@@ -47,7 +47,7 @@ def eicar(outcome, scenario):
         # It passed until then (a ping leaves every 100 ms), and not after.
         outcome.check(change.applied - RUNNING < at < change.applied + SLACK,
                       f"last {what} {relative(at, change.applied)}")
-    outcome.note(f"from detection to the last packet that passed {milliseconds(last - change.detected)}: detection -> "
+    outcome.note(f"the last packet passed {relative(last, change.detected, 'detection')}: detection -> "
                  f"heartbeat received {milliseconds(change.received - change.detected)} -> applied "
                  f"{milliseconds(change.applied - change.received)} -> last packet {relative(last, change.applied)}")
 
