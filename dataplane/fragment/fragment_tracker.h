@@ -65,6 +65,8 @@ public:
     FragmentTracker();
 
     // Any worker.
+    // For a datagram that the appliance itself takes apart.
+    [[nodiscard]] std::uint16_t identification() noexcept { return identifications_.next(); }
     struct Begun {
         contract::DropReason reason = contract::DropReason::kNone;
         std::uint16_t identification = 0;  // of the appliance's own, for all fragments of the datagram; network order

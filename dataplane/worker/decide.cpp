@@ -149,6 +149,8 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
     }
     const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
     reason = check_sendable(context, burst, packet, next_hop);
+    const bool in_fragments = fits_in_fragments(packet.meta, reason);
+    if (in_fragments) reason = DropReason::kNone;
     if (reason == DropReason::kNone && !may_open(context, burst, packet)) reason = DropReason::kNewFlowRate;
     InsertResult made;
     if (reason == DropReason::kNone) {
@@ -159,7 +161,12 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
         context.drop(packet.mbuf, reason);
         return;
     }
-    send(context, packet, made.flow, next_hop, context.deps.gate.permit(verdict));
+    const Permit permit = context.deps.gate.permit(verdict);
+    if (in_fragments) {
+        send_fragments(context, burst, packet, made.flow, next_hop, permit);
+    } else {
+        send(context, packet, made.flow, next_hop, permit);
+    }
 }
 
 }  // namespace

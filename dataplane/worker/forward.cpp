@@ -53,7 +53,11 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     }
     const DropReason obstacle = check_sendable(context, burst, packet, *hop);
     if (obstacle != DropReason::kNone) [[unlikely]] {
-        context.drop(packet.mbuf, obstacle);
+        if (fits_in_fragments(packet.meta, obstacle)) {
+            send_fragments(context, burst, packet, flow, *hop, permit);
+        } else {
+            context.drop(packet.mbuf, obstacle);
+        }
         return;
     }
     send(context, packet, flow, *hop, permit);

@@ -7,6 +7,7 @@
 #include "dataplane/packet/headers.h"
 #include "dataplane/worker/recorded.h"
 #include "dataplane/worker/release.h"
+#include "dataplane/worker/renumber.h"
 #include "dataplane/worker/rewrite.h"
 #include "dataplane/worker/stages.h"
 #include "dataplane/worker/transmit.h"
@@ -50,18 +51,8 @@ FlowRef find_flow(const WorkerContext& context, const PacketMeta& meta, const Fi
     return meta.is_ipv6() ? context.deps.flows.find(first.key6) : context.deps.flows.find(first.key4);
 }
 
-// RFC 4963: what comes from the LAN goes on under an identification of ours, whether or not it is translated, so that
-// all fragments of a datagram have the same one.
-bool renumbers(const Burst& burst, const Packet& packet) noexcept {
-    return burst.ingress == Zone::kLan && !packet.meta.is_ipv6();
-}
-
-void set_identification(const Packet& packet, std::uint16_t identification) noexcept {
-    std::uint8_t* ip = packet.frame() + packet.meta.network;
-    const auto before = load_raw<std::uint16_t>(ip + ipv4::kIdentification);
-    store_raw(ip + ipv4::kIdentification, identification);
-    rewriting::adjust(ip + ipv4::kChecksum, checksum_delta(before, identification));
-}
+// Where the packet's IPv4 header is.
+std::uint8_t* ip_of(const Packet& packet) noexcept { return packet.frame() + packet.meta.network; }
 
 void forward_first(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     FragmentTracker& tracker = context.deps.fragments;
@@ -72,7 +63,7 @@ void forward_first(WorkerContext& context, const Burst& burst, const Packet& pac
         context.drop(packet.mbuf, begun.reason);
         return;
     }
-    if (renumbers(burst, packet)) set_identification(packet, begun.identification);
+    if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), begun.identification);
     PacketMeta meta = packet.meta;
     meta.fragment = false;
     meta.has_key = meta.fragment_key;
@@ -86,8 +77,8 @@ void forward_first(WorkerContext& context, const Burst& burst, const Packet& pac
         decide(context, burst, whole);
     }
     if (context.hold.size() != held) {
-        if (renumbers(burst, packet))
-            set_identification(packet, static_cast<std::uint16_t>(meta.fragment_identification));
+        if (renumbers(burst, packet.meta))
+            set_identification(ip_of(packet), static_cast<std::uint16_t>(meta.fragment_identification));
         tracker.forget(datagram);
     } else if (context.counters.punted.load() != punted || find_flow(context, meta, first).record != nullptr) {
         tracker.publish(datagram);
@@ -112,7 +103,7 @@ bool rewrite_later(const Burst& burst, const Packet& packet, FlowRef flow, const
             delta = add_deltas(delta, flow.record->address_delta(flow.direction));
         }
         rewriting::adjust(ip + ipv4::kChecksum, delta);
-        if (renumbers(burst, packet)) set_identification(packet, identification);
+        if (renumbers(burst, packet.meta)) set_identification(ip, identification);
     }
     return rewriting::finish(packet, next_hop);
 }
@@ -131,16 +122,17 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
         hop = recorded_next_hop(context, burst, packet, flow);
         if (hop == nullptr) return;
         reason = check_hop(packet.meta, *hop);
-        if (reason != DropReason::kNone) return give_up(reason);
+        if (reason != DropReason::kNone && !fits_in_fragments(packet.meta, reason)) return give_up(reason);
     }
     // Only now, since a packet that waits for its next hop comes again.
     reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
     if (reason != DropReason::kNone) return give_up(reason);
     if (local) {
-        if (renumbers(burst, packet)) set_identification(packet, identification);
+        if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), identification);
         return punt_answer(context, burst, packet, permit);
     }
     if (!rewrite_later(burst, packet, flow, *hop, identification)) return give_up(DropReason::kNoMbuf);
+    if (packet.meta.ip_length > hop->mtu) return transmit_fragments(context, *hop, permit, packet.mbuf);
     transmit(context, permit, hop->zone, packet.mbuf);
 }
 
@@ -152,7 +144,7 @@ void deliver_later(WorkerContext& context, const Burst& burst, const Packet& pac
         context.drop(packet.mbuf, reason);
         return;
     }
-    if (renumbers(burst, packet)) set_identification(packet, known.identification);
+    if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), known.identification);
     PacketMeta meta = packet.meta;
     meta.protocol = known.first.protocol;
     meta.source_port = known.first.source_port;

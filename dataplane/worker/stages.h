@@ -52,6 +52,15 @@ void forward_fragment(WorkerContext& context, const Burst& burst, const Packet& 
 unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcept;
 void drop_fragments(WorkerContext& context) noexcept;
 
+// fragment_out.cpp: a packet that is too large for its way out and may be fragmented: sent in fragments (RFC 1812,
+// 5.2.6). transmit: of one that is ready to be sent but for its size.
+void send_fragments(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
+                    const NextHop& next_hop, Permit permit) noexcept;
+void transmit_fragments(WorkerContext& context, const NextHop& next_hop, Permit permit, rte_mbuf* mbuf) noexcept;
+[[nodiscard]] inline bool fits_in_fragments(const PacketMeta& meta, contract::DropReason obstacle) noexcept {
+    return obstacle == contract::DropReason::kTooBig && !meta.dont_fragment;
+}
+
 // icmp_error.cpp: an ICMP error, by the flow of the packet that it quotes. False: there is none, and nothing was done.
 [[nodiscard]] bool forward_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 

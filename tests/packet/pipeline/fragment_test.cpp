@@ -201,6 +201,25 @@ TEST_CASE("fragments of two machines with the same identification leave with two
     CHECK(identification() == of_other);
 }
 
+TEST_CASE("what the appliance takes apart is put together again as it was, under an identification of its own") {
+    Ready world;
+    world.quiescence->offline(0);
+    world.routes->set_port(Zone::kWan, world.machines["gateway-wan"], 100);  // no multiple of 8 is left for the payload
+    world.quiescence->online(0);
+    CHECK(world.fragment("pc", "10.0.0.10:5000", 7, 0, 200, 300).size() == 3);
+    std::vector<Bytes> sent = world.sent;
+    CHECK(world.fragment("pc", "10.0.0.10:5000", 7, 200, 0, 300).size() == 2);
+    sent.insert(sent.end(), world.sent.begin(), world.sent.end());
+    for (const Bytes& frame : sent) {
+        CHECK(frame.size() <= ethernet::kLength + 100U);
+        CHECK(load16(&frame[ethernet::kLength + ipv4::kIdentification]) ==
+              load16(&sent[0][ethernet::kLength + ipv4::kIdentification]));
+        CHECK(internet_checksum({&frame[ethernet::kLength], ipv4::kLength}) == 0);
+    }
+    const auto name = [](const std::string& address, std::uint16_t) { return address == "198.51.100.1" ? "nat" : ""; };
+    CHECK(describe(reassembled(sent), name) == "198.51.100.1:nat > 203.0.113.7:53 udp ttl 63");
+}
+
 TEST_CASE("a first fragment that waits for its next hop is known again by its own identification") {
     Ready world;
     world.quiescence->offline(0);

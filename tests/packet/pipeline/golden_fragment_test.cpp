@@ -273,7 +273,7 @@ GOLDEN("answers in fragments to the appliance's own connections go to Linux", R"
         held
 )");
 
-GOLDEN("a TTL that ends here, or a link that is too small, is no fragment's way; the first one is answered", R"(
+GOLDEN("a TTL that ends here is no fragment's way; the first one is answered", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 0 to 24
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-24 ttl 63
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 ttl 1 from 24
@@ -281,9 +281,47 @@ GOLDEN("a TTL that ends here, or a link that is too small, is no fragment's way;
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 8 ttl 1 from 0 to 24
         out lan pc 10.0.0.1 > 10.0.0.10 time-exceeded quoting 10.0.0.10:5000 > 203.0.113.7:53 udp 0-24 ttl 1 ttl 64
         drop ttl-exceeded
-    mtu wan 43
-    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40 id 7 from 24
+)");
+
+GOLDEN("a packet that is larger than the way out and may be fragmented is (RFC 1812, 5.2.6), new flow or old", R"(
+    mtu wan 68
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 40
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 92
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-48 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 48-96 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 96-100 last ttl 63
+    lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 60
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-48 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 48-68 last ttl 63
+    lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 60 df
+        out lan pc 10.0.0.1 > 10.0.0.10 too-big 68 quoting 10.0.0.10:6000 > 203.0.113.7:53 udp ttl 64 ttl 64
         drop too-big
+    isolate pc
+    lan pc 10.0.0.10:6000 > 203.0.113.7:53 udp payload 60
+        drop isolated-source
+)");
+
+GOLDEN("an answer that is larger than the LAN's MTU is fragmented, too", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    mtu lan 68
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 60
+        out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp 0-48 ttl 63
+        out lan pc 203.0.113.7 > 10.0.0.10 protocol 17 48-68 last ttl 63
+)");
+
+GOLDEN("fragments that are larger than the way out are taken apart once more", R"(
+    mtu wan 68
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 192 id 7 from 0 to 64
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-48 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 48-64 ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 192 id 7 from 64 to 128
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 64-112 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 112-128 ttl 63
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 192 id 7 from 128
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 128-176 ttl 63
+        out wan router 198.51.100.1 > 203.0.113.7 protocol 17 176-200 last ttl 63
 )");
 
 GOLDEN("more gaps than anyone needs spoil a datagram", R"(
