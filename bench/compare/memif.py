@@ -75,17 +75,18 @@ ports:
     device: "{device.format(0, directory / 'memif.sock')}"
     descriptors: 2048
     mac: "{DESTINATION_MAC}"
-    addresses: [10.20.0.1/24]
   wan:
     device: "{device.format(1, directory / 'memif.sock')}"
     descriptors: 2048
     mac: "02:48:47:00:00:02"
-    addresses: [203.0.113.1/24, 203.0.113.2/24]
+zones:
+  lan: {{port: lan, addresses: [10.20.0.1/24]}}
+  wan: {{port: wan, role: wan, addresses: [203.0.113.1/24, 203.0.113.2/24]}}
 kernel: {{enabled: false}}
 routes:
-  - {{to: 198.18.0.0/15, via: 203.0.113.254, port: wan}}
+  - {{to: 198.18.0.0/15, via: 203.0.113.254, zone: wan}}
 neighbours:
-  - {{address: 203.0.113.254, mac: "02:48:47:00:01:01", port: wan}}
+  - {{address: 203.0.113.254, mac: "02:48:47:00:01:01", zone: wan}}
 heartbeat_addresses: []
 flows: {{ipv4_capacity: {max(65536, 2 * self._flows)}, per_source: 0, unanswered_per_source: 0, new_per_second: 0}}
 endpoints: {{capacity: 1024}}

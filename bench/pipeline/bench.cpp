@@ -54,7 +54,7 @@ std::unique_ptr<CompiledPolicy> policy_of(const Scenario& scenario) {
         rule->mutable_source()->set_require_heartbeat(true);
     }
     policy.set_revision(1);
-    auto built = CompiledPolicy::build(policy);
+    auto built = CompiledPolicy::build(policy, test::zones());
     if (!built) throw std::runtime_error(built.error());
     return std::move(*built);
 }
@@ -116,18 +116,18 @@ Bench::Bench(const Scenario& scenario, rte_mempool* pool)
 
 void Bench::set_routes() {
     const IpAddress router = ipv4(0xc63364fe);
-    routes_.set_port(Zone::kLan, kLanMac, 1500);
-    routes_.set_port(Zone::kWan, kWanMac, 1500);
-    Route lan{.network = ipv4(kInside), .prefix = 8, .zone = Zone::kLan, .gateway = {}};
-    Route wan{.network = ipv4(0xc6336400), .prefix = 24, .zone = Zone::kWan, .gateway = {}};
-    Route internet{.network = ipv4(0), .prefix = 0, .zone = Zone::kWan, .gateway = router};
-    Route lan6{.network = kInside6, .prefix = 48, .zone = Zone::kLan, .gateway = {}};
-    Route wan6{.network = kRouter6, .prefix = 64, .zone = Zone::kWan, .gateway = {}};
+    routes_.set_link(test::kLanZone, {.mac = kLanMac});
+    routes_.set_link(test::kWanZone, {.mac = kWanMac, .port = 1});
+    Route lan{.network = ipv4(kInside), .prefix = 8, .zone = test::kLanZone, .gateway = {}};
+    Route wan{.network = ipv4(0xc6336400), .prefix = 24, .zone = test::kWanZone, .gateway = {}};
+    Route internet{.network = ipv4(0), .prefix = 0, .zone = test::kWanZone, .gateway = router};
+    Route lan6{.network = kInside6, .prefix = 48, .zone = test::kLanZone, .gateway = {}};
+    Route wan6{.network = kRouter6, .prefix = 64, .zone = test::kWanZone, .gateway = {}};
     wan6.network.bytes[15] = 0;
-    Route internet6{.network = {}, .prefix = 0, .zone = Zone::kWan, .gateway = kRouter6};
+    Route internet6{.network = {}, .prefix = 0, .zone = test::kWanZone, .gateway = kRouter6};
     if (!routes_.replace_routes({lan, wan, internet, lan6, wan6, internet6}) ||
-        !routes_.set_neighbour({router, Zone::kWan, kRouterMac}) ||
-        !routes_.set_neighbour({kRouter6, Zone::kWan, kRouterMac})) {
+        !routes_.set_neighbour({router, test::kWanZone, kRouterMac}) ||
+        !routes_.set_neighbour({kRouter6, test::kWanZone, kRouterMac})) {
         throw std::runtime_error("the routes do not fit");
     }
 }
@@ -136,7 +136,7 @@ void Bench::set_routes() {
 void Bench::connect_hosts() {
     for (std::uint32_t host = 0; host <= scenario_.flows / kPortsPerHost; ++host) {
         endpoints_.set(host + 1, kHealthy);
-        if (!bindings_.bind(host + 1, {}, ipv4(kInside + 256 + host), 0, 1).stored) {
+        if (!bindings_.bind(host + 1, {}, ipv4(kInside + 256 + host), 1).stored) {
             throw std::runtime_error("the bindings do not fit");
         }
     }
@@ -144,7 +144,7 @@ void Bench::connect_hosts() {
 
 // Not inline: callgrind counts what is done in here.
 [[gnu::noinline]] void Bench::work(rte_mbuf** packets) noexcept {
-    worker_.inject(Zone::kLan, packets, kBurstSize, kNow);
+    worker_.inject(0, packets, kBurstSize, kNow);
     quiescence_.quiescent(0);
     flows_.expire(0, kNow, kBurstSize);
 }
@@ -161,6 +161,7 @@ WorkerDependencies Bench::dependencies() {
             .fragments = fragments_,
             .quiescence = quiescence_,
             .kernel = kernel_,
+            .zones = zones_,
             .ports = {lan, wan},
             .pool = pool_};
 }

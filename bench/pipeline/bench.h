@@ -20,6 +20,7 @@
 #include "dataplane/policy/gate.h"
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/worker.h"
+#include "tests/zones.h"
 
 namespace heartgate::bench {
 
@@ -87,6 +88,7 @@ private:
     std::size_t heap_after_;
     std::uint64_t given_ = 0;  // packets to the worker
     std::uint32_t next_ = 0;
+    const dataplane::ZoneTable zones_ = dataplane::test::zones();
     NoKernel kernel_;
     dataplane::Worker worker_;
 };

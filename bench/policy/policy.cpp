@@ -19,6 +19,7 @@
 #include "dataplane/packet/address_text.h"
 #include "heartgate/v1/policy.pb.h"
 #include "tests/property/rule_oracle.h"
+#include "tests/zones.h"
 
 namespace {
 
@@ -114,7 +115,7 @@ double cycles(const std::vector<Question>& list, Match&& match, std::uint64_t& c
 void measure(bool ipv6, std::uint32_t rules) {
     const v1::Policy policy = office(ipv6, rules);
     const std::uint64_t begin = rte_rdtsc_precise();
-    const auto built = CompiledPolicy::build(policy);
+    const auto built = CompiledPolicy::build(policy, heartgate::dataplane::test::zones());
     const double seconds = static_cast<double>(rte_rdtsc_precise() - begin) / static_cast<double>(rte_get_tsc_hz());
     if (!built) throw std::runtime_error(built.error());
     const std::vector<Question> list = packets(ipv6);

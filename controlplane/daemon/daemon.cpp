@@ -83,7 +83,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
               },
               [this](const v1::Policy& policy) {
                   directives_.set_whom_to_call(policy.whom_to_call());
-                  registry_.set_rules(WanRules{policy});
+                  registry_.set_rules(WanRules{policy, zones_});
                   for (const auto& [index, record] : registry_.by_index()) directives_.mark(*record);
               }},
       dataplane_{loop, configuration_.dataplane_socket, producer_, dataplane_hooks(primary_)},
@@ -192,7 +192,7 @@ DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
             .listener_replayed = [this] { return listener_.replayed(); },
             .attached =
                 [this](const v1::AttachReply& reply) {
-                    neighbours_.set_interface(reply.lan_interface());
+                    set_zones(reply);
                     events_.add(v1::DATAPLANE_ATTACHED,
                                 fmt::format("attached to the dataplane as incarnation {}", reply.incarnation()));
                     update_hearing();
@@ -204,6 +204,16 @@ DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
                 },
             .traffic = [this](std::uint32_t index, Instant seen) { registry_.traffic(index, seen); },
             .start_anew = primary.start_anew};
+}
+
+void Daemon::set_zones(const v1::AttachReply& reply) {
+    zones_ = Zones{reply.zones()};
+    std::vector<std::string> interfaces;
+    for (const v1::Zone& zone : reply.zones()) {
+        if (zone.role() != v1::ZONE_ROLE_WAN && !zone.interface().empty()) interfaces.push_back(zone.interface());
+    }
+    neighbours_.set_interfaces(std::move(interfaces));
+    if (policy_.policy() != nullptr) registry_.set_rules(WanRules{*policy_.policy(), zones_});
 }
 
 Expected<void> Daemon::renew_identity() {

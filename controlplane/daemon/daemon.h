@@ -82,6 +82,7 @@ private:
     [[nodiscard]] Expected<v1::IsolateResponse> outcome(const Isolation& isolation) const;
     [[nodiscard]] ListenerLink::Hooks listener_hooks();
     [[nodiscard]] DataplaneLink::Hooks dataplane_hooks(const Primary& primary);
+    void set_zones(const v1::AttachReply& reply);
     // One line on how long a change took from its detection to every worker, for heartbeats that say when it was found.
     void account_for_change(const v1::HeartbeatReceived& received);
     [[nodiscard]] Expected<void> renew_identity();
@@ -106,6 +107,7 @@ private:
     EventLog events_;
     HealthProducer producer_;
     KernelNeighbours neighbours_;
+    Zones zones_;
     Bindings bindings_;
     Directives directives_;
     EndpointRegistry registry_;

@@ -192,8 +192,8 @@ void Daemon::get_policy(const v1::GetPolicyRequest& /*request*/, Answer<v1::GetP
 }
 
 void Daemon::check_policy(const v1::CheckPolicyRequest& request, Answer<v1::CheckPolicyResponse> answer) {
-    const auto parsed =
-        parse_policy(request.yaml(), clean_text(request.file_name().empty() ? "policy" : request.file_name(), 255));
+    const auto parsed = parse_policy(
+        request.yaml(), clean_text(request.file_name().empty() ? "policy" : request.file_name(), 255), zones_);
     if (!parsed) {
         answer(tl::unexpected(parsed.error()));
         return;

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <stdexcept>
@@ -31,6 +32,27 @@ int take_neighbour(const nlmsghdr* header, void* mac) {
     return MNL_CB_STOP;
 }
 
+struct RouteAnswer {
+    unsigned interface = 0;
+    bool gateway = false;
+};
+
+int take_route_attribute(const nlattr* attribute, void* data) {
+    auto& route = *static_cast<RouteAnswer*>(data);
+    const std::uint16_t type = mnl_attr_get_type(attribute);
+    if (type == RTA_OIF) route.interface = mnl_attr_get_u32(attribute);
+    if (type == RTA_GATEWAY || type == RTA_VIA) route.gateway = true;
+    return MNL_CB_OK;
+}
+
+int take_route(const nlmsghdr* header, void* data) {
+    const auto* message = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(header));
+    if (header->nlmsg_type == RTM_NEWROUTE && message->rtm_type == RTN_UNICAST) {
+        mnl_attr_parse(header, sizeof(*message), take_route_attribute, data);
+    }
+    return MNL_CB_STOP;
+}
+
 }  // namespace
 
 KernelNeighbours::KernelNeighbours() : socket_{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)} {
@@ -44,7 +66,7 @@ KernelNeighbours::~KernelNeighbours() { mnl_socket_close(socket_); }
 
 std::optional<std::size_t> KernelNeighbours::ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
                                                  std::uint8_t neighbour_flags) {
-    const unsigned index = interface_.empty() ? 0 : if_nametoindex(interface_.c_str());
+    const unsigned index = interface_to(address);
     if (index == 0) return std::nullopt;
     buffer_.fill(0);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
@@ -57,9 +79,37 @@ std::optional<std::size_t> KernelNeighbours::ask(const IpAddress& address, std::
     message->ndm_flags = neighbour_flags;
     const std::string wire = address.wire();
     mnl_attr_put(header, NDA_DST, wire.size(), wire.data());
+    return send(header);
+}
+
+std::optional<std::size_t> KernelNeighbours::send(nlmsghdr* header) {
     if (mnl_socket_sendto(socket_, header, header->nlmsg_len) < 0) return std::nullopt;
     const auto bytes = mnl_socket_recvfrom(socket_, buffer_.data(), buffer_.size());
     return bytes > 0 ? std::optional{static_cast<std::size_t>(bytes)} : std::nullopt;
+}
+
+unsigned KernelNeighbours::interface_to(const IpAddress& address) {
+    if (interfaces_.empty()) return 0;
+    buffer_.fill(0);
+    nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
+    header->nlmsg_type = RTM_GETROUTE;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    header->nlmsg_seq = ++sequence_;
+    auto* message = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)));
+    message->rtm_family = address.is_ipv4() ? AF_INET : AF_INET6;
+    const std::string wire = address.wire();
+    message->rtm_dst_len = static_cast<unsigned char>(wire.size() * 8);
+    mnl_attr_put(header, RTA_DST, wire.size(), wire.data());
+    const auto bytes = send(header);
+    RouteAnswer route;
+    if (!bytes ||
+        mnl_cb_run(buffer_.data(), *bytes, sequence_, mnl_socket_get_portid(socket_), take_route, &route) < 0 ||
+        route.gateway) {
+        return 0;
+    }
+    char name[IFNAMSIZ] = {};
+    if (if_indextoname(route.interface, name) == nullptr) return 0;
+    return std::find(interfaces_.begin(), interfaces_.end(), name) == interfaces_.end() ? 0 : route.interface;
 }
 
 std::optional<std::string> KernelNeighbours::mac(const IpAddress& address) {

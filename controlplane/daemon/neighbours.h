@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "controlplane/common/ip_network.h"
 
 struct mnl_socket;
+struct nlmsghdr;
 
 namespace heartgate::control {
 
@@ -34,20 +37,23 @@ public:
     KernelNeighbours(const KernelNeighbours&) = delete;
     KernelNeighbours& operator=(const KernelNeighbours&) = delete;
 
-    // The appliance's interface on the LAN, from the dataplane. Without one every question is answered by nullopt.
-    void set_interface(const std::string& name) { interface_ = name; }
+    // The appliance's interfaces inside, from the dataplane. Without one every question is answered by nullopt.
+    void set_interfaces(std::vector<std::string> names) { interfaces_ = std::move(names); }
 
     [[nodiscard]] std::optional<std::string> mac(const IpAddress& address) override;
     void solicit(const IpAddress& address) override;
     [[nodiscard]] bool own(const IpAddress& address) override;
 
 private:
+    // The index of that interface by which Linux reaches the address on its own segment; 0: by none.
+    [[nodiscard]] unsigned interface_to(const IpAddress& address);
     // The request, sent, and the answer in `buffer_`; its length, or nothing.
+    std::optional<std::size_t> send(nlmsghdr* header);
     std::optional<std::size_t> ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
                                    std::uint8_t neighbour_flags);
 
     mnl_socket* socket_;
-    std::string interface_;
+    std::vector<std::string> interfaces_;
     unsigned sequence_ = 0;
     alignas(8) std::array<char, 4096> buffer_{};
 };

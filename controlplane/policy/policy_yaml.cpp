@@ -18,6 +18,8 @@ constexpr std::size_t kMostAllowed = 1'000;
 constexpr int kMostAllowedPairs = 4'096;  // as the dataplane takes them
 constexpr std::string_view kActions = "accept, drop or reject";
 
+constexpr std::size_t kLongestZone = 12;
+
 bool printable(const std::string& text) {
     for (const char byte : text) {
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) return false;
@@ -27,9 +29,10 @@ bool printable(const std::string& text) {
 
 std::string read_zone(const YamlNode& node) {
     if (!node.present()) return {};
-    const std::string zone = node.text("lan, wan or any");
+    constexpr std::string_view kAllowed = "the name of a zone, such as lan or wan, or any";
+    std::string zone = node.text(kAllowed);
     if (zone == "any") return {};
-    if (zone != "lan" && zone != "wan") node.fail("lan, wan or any");
+    if (zone.size() > kLongestZone || !printable(zone)) node.fail(kAllowed);  // which there are the dataplane knows
     return zone;
 }
 
@@ -139,7 +142,7 @@ void read_allowed(const YamlNode& node, const Definitions& names, v1::Policy& po
     }
 }
 
-ParsedPolicy read_policy(const YamlNode& root) {
+ParsedPolicy read_policy(const YamlNode& root, const Zones& zones) {
     root.expect_keys({"rules", "networks", "services", "isolate_on", "allowed", "whom_to_call"});
     Definitions names;
     names.read_networks(root.child("networks"));
@@ -158,7 +161,7 @@ ParsedPolicy read_policy(const YamlNode& root) {
                             "names",
                             rule.name(), first->second));
         }
-        if (rule.action() == v1::ACCEPT && rule.from_zone() != "wan" && !rule.source().require_heartbeat()) {
+        if (rule.action() == v1::ACCEPT && !zones.wan(rule.from_zone()) && !rule.source().require_heartbeat()) {
             parsed.warnings.push_back(
                 fmt::format("line {}: rule '{}' lets machines without heartbeat pass: an endpoint "
                             "that changes its MAC address escapes its health there; "
@@ -180,12 +183,12 @@ ParsedPolicy read_policy(const YamlNode& root) {
 
 }  // namespace
 
-Expected<ParsedPolicy> parse_policy(const std::string& yaml, const std::string& file_name) {
+Expected<ParsedPolicy> parse_policy(const std::string& yaml, const std::string& file_name, const Zones& zones) {
     if (yaml.size() > kMostBytes) {
         return error(ErrorKind::kInvalidArgument, fmt::format("{}: the policy has {} bytes; allowed: at most {}",
                                                               file_name, yaml.size(), kMostBytes));
     }
-    return from_yaml_text(yaml, file_name, read_policy);
+    return from_yaml_text(yaml, file_name, [&zones](const YamlNode& root) { return read_policy(root, zones); });
 }
 
 }  // namespace heartgate::control

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controlplane/common/error.h"
+#include "controlplane/policy/zones.h"
 
 namespace heartgate::control {
 
@@ -17,7 +18,8 @@ struct ParsedPolicy {
     std::vector<std::string> warnings;  // right, but perhaps not what is wanted
 };
 
-// `file_name` is for messages only. Errors: "FILE:LINE: KEY: found FOUND; allowed: ALLOWED".
-[[nodiscard]] Expected<ParsedPolicy> parse_policy(const std::string& yaml, const std::string& file_name);
+// `file_name` is for messages only. `zones`: for the warnings. Errors: "FILE:LINE: KEY: found FOUND; allowed: ALLOWED".
+[[nodiscard]] Expected<ParsedPolicy> parse_policy(const std::string& yaml, const std::string& file_name,
+                                                  const Zones& zones = {});
 
 }  // namespace heartgate::control

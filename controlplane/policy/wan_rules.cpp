@@ -16,11 +16,11 @@ CutOffCause cause_of(const contract::HeartbeatCondition& condition, const Endpoi
 
 }  // namespace
 
-WanRules::WanRules(const v1::Policy& policy) {
+WanRules::WanRules(const v1::Policy& policy, const Zones& zones) {
     isolate_on_ = 0;
     for (const int colour : policy.isolate_on()) isolate_on_ |= 1U << static_cast<unsigned>(colour);
     for (const v1::Rule& rule : policy.rules()) {
-        if (rule.from_zone() == "wan" || rule.to_zone() == "lan") continue;
+        if (zones.wan(rule.from_zone()) || !(rule.to_zone().empty() || zones.wan(rule.to_zone()))) continue;
         Rule compiled{.name = rule.name(),
                       .from = {},
                       .source = {.minimum = static_cast<contract::Minimum>(rule.source().minimum()),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controlplane/common/ip_network.h"
+#include "controlplane/policy/zones.h"
 #include "dataplane/contract/endpoint_word.h"
 #include "dataplane/contract/heartbeat_condition.h"
 
@@ -31,11 +32,11 @@ struct WanDecision {
     friend bool operator==(const WanDecision&, const WanDecision&) = default;
 };
 
-// The rules from the LAN to the WAN of one policy.
+// The rules from inside to the WAN of one policy.
 class WanRules {
 public:
     WanRules() = default;
-    explicit WanRules(const v1::Policy& policy);
+    explicit WanRules(const v1::Policy& policy, const Zones& zones = {});
 
     // The first rule for these source addresses, down to the one that ends the search for all destinations and
     // services, whose source condition drops an endpoint in this state. Rules with action drop cut off nobody by

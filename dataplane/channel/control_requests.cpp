@@ -17,6 +17,7 @@
 #include "dataplane/endpoint/activity.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/policy/compiled_policy.h"
+#include "dataplane/port/zone_table.h"
 #include "heartgate/v1/dataplane.pb.h"
 #include "heartgate/v1/policy.pb.h"
 
@@ -24,6 +25,20 @@ namespace heartgate::dataplane {
 namespace {
 
 constexpr std::uint64_t kKeepEveryMs = 60'000;
+
+v1::ZoneRole role_message(ZoneRole role) {
+    switch (role) {
+        case ZoneRole::kAttached:
+            return v1::ZONE_ROLE_ATTACHED;
+        case ZoneRole::kRouted:
+            return v1::ZONE_ROLE_ROUTED;
+        case ZoneRole::kWan:
+            return v1::ZONE_ROLE_WAN;
+        case ZoneRole::kAppliance:
+            break;
+    }
+    return v1::ZONE_ROLE_UNSPECIFIED;
+}
 
 std::string sha256(const std::string& bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -34,7 +49,8 @@ std::string sha256(const std::string& bytes) {
 }  // namespace
 
 ControlRequests::ControlRequests(ControlRequestsDependencies dependencies)
-    : dependencies_{std::move(dependencies)}, flows_{dependencies_.flows, dependencies_.flow_reader} {}
+    : dependencies_{std::move(dependencies)},
+      flows_{dependencies_.flows, dependencies_.zones, dependencies_.flow_reader} {}
 
 v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, std::uint64_t connection) {
     v1::DataplaneReply reply;
@@ -102,7 +118,12 @@ std::string ControlRequests::attach(const v1::AttachRequest& request, std::uint6
     const std::uint32_t state = dependencies_.memory.state().state.load(std::memory_order_acquire);
     reply.set_incarnation(*incarnation);
     reply.set_forwarding(state == static_cast<std::uint32_t>(contract::DataplaneState::kForwarding));
-    reply.set_lan_interface(dependencies_.lan_interface);
+    for (const ZoneEntry& zone : dependencies_.zones.all()) {
+        v1::Zone& told = *reply.add_zones();
+        told.set_name(zone.name);
+        told.set_role(role_message(zone.zone.role()));
+        told.set_interface(zone.interface);
+    }
     reply.set_endpoint_capacity(dependencies_.endpoints.capacity());
     spdlog::info("heartgated is attached, incarnation {}", *incarnation);
     return {};
@@ -117,13 +138,13 @@ std::string ControlRequests::load_policy(const v1::LoadPolicyRequest& request, v
     return error;
 }
 
-std::string ControlRequests::check(const v1::Policy& policy) {
-    const auto compiled = CompiledPolicy::build(policy);
+std::string ControlRequests::check(const v1::Policy& policy) const {
+    const auto compiled = CompiledPolicy::build(policy, dependencies_.zones);
     return compiled ? std::string{} : compiled.error();
 }
 
 std::string ControlRequests::load(const v1::Policy& policy) {
-    auto compiled = CompiledPolicy::build(policy);
+    auto compiled = CompiledPolicy::build(policy, dependencies_.zones);
     if (!compiled) return compiled.error();
     const std::size_t rules = (*compiled)->rules().size();
     const std::unique_ptr<const CompiledPolicy> old{dependencies_.gate.swap(compiled->release())};

@@ -31,6 +31,7 @@ class Gate;
 class HealthConsumer;
 class Quiescence;
 class SharedMemory;
+class ZoneTable;
 
 struct ControlRequestsDependencies {
     SharedMemory& memory;
@@ -40,8 +41,8 @@ struct ControlRequestsDependencies {
     FlowTable& flows;
     Gate& gate;
     Quiescence& quiescence;
+    const ZoneTable& zones;
     unsigned flow_reader = 0;                         // a number of Quiescence that no worker has
-    std::string lan_interface;                        // of the appliance in Linux; empty: none
     std::function<void(v1::Statistics&)> statistics;  // adds ports, workers and drops
 };
 
@@ -65,7 +66,7 @@ private:
                                      v1::AttachReply& reply);
     [[nodiscard]] std::string load_policy(const v1::LoadPolicyRequest& request, v1::LoadPolicyReply& reply);
     // What stands in the way of this policy; empty: nothing.
-    [[nodiscard]] static std::string check(const v1::Policy& policy);
+    [[nodiscard]] std::string check(const v1::Policy& policy) const;
     void fill_statistics(v1::Statistics& reply) const;
     void activity(const v1::EndpointActivityRequest& request, v1::EndpointActivityReply& reply) const;
 

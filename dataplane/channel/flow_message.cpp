@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "dataplane/port/port.h"
+#include "dataplane/port/zone_table.h"
 #include "heartgate/v1/flow.pb.h"
 
 namespace heartgate::dataplane {
@@ -19,8 +19,6 @@ std::string wire(const IpAddress& address) {
     const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
     return address.is_ipv4() ? std::string{bytes + 12, 4} : std::string{bytes, 16};
 }
-
-const char* zone_name(Zone zone) { return zone == Zone::kLocal ? "local" : name_of(zone); }
 
 // Empty: done.
 std::string read_network(const char* name, const std::string& text, std::optional<Network>& network) {
@@ -59,7 +57,7 @@ std::string read_numbers(const v1::FlowFilter& message, FlowFilter& filter) {
 
 }  // namespace
 
-v1::Flow flow_message(const FlowView& view) {
+v1::Flow flow_message(const FlowView& view, const ZoneTable& zones) {
     v1::Flow flow;
     flow.set_id(to_text(view.id));
     flow.set_source(wire(view.question.source));
@@ -81,8 +79,8 @@ v1::Flow flow_message(const FlowView& view) {
     flow.set_expires_in_s(view.expires_ms / 1000);
     flow.set_state(std::string{kFlowPhaseNames[static_cast<std::size_t>(view.phase())]});
     flow.set_worker(view.worker);
-    flow.set_from_zone(zone_name(view.question.from));
-    flow.set_to_zone(zone_name(view.question.to));
+    flow.set_from_zone(std::string{zones.name(view.question.from)});
+    flow.set_to_zone(std::string{zones.name(view.question.to)});
     flow.set_vlan(view.vlan);
     return flow;
 }

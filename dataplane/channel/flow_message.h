@@ -16,7 +16,9 @@ class FlowFilter;
 
 namespace heartgate::dataplane {
 
-[[nodiscard]] v1::Flow flow_message(const FlowView& view);
+class ZoneTable;
+
+[[nodiscard]] v1::Flow flow_message(const FlowView& view, const ZoneTable& zones);
 
 // Or a sentence with what is wrong and what is allowed. The names of endpoint and rule are heartgated's: not looked at.
 [[nodiscard]] tl::expected<FlowFilter, std::string> flow_filter(const v1::FlowFilter& message);

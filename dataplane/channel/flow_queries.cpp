@@ -35,14 +35,15 @@ std::string FlowQueries::list(const v1::ListFlowsRequest& request, v1::ListFlows
     std::vector<FlowView> found = flows_.snapshot(*filter, limit + 1, reader_, monotonic_ms());
     reply.set_truncated(found.size() > limit);
     if (found.size() > limit) found.resize(limit);
-    for (const FlowView& flow : found) *reply.add_flows() = flow_message(flow);
+    for (const FlowView& flow : found) *reply.add_flows() = flow_message(flow, zones_);
     return {};
 }
 
 std::string FlowQueries::get(const v1::GetFlowRequest& request, v1::GetFlowReply& reply) const {
     const auto id = parse_flow_id(request.id());
     if (!id) return fmt::format("flow '{}'; allowed: the id of a flow, hexadecimal digits", request.id());
-    if (const auto flow = flows_.find(*id, reader_, monotonic_ms())) *reply.mutable_flow() = flow_message(*flow);
+    if (const auto flow = flows_.find(*id, reader_, monotonic_ms()))
+        *reply.mutable_flow() = flow_message(*flow, zones_);
     return {};
 }
 

@@ -17,11 +17,13 @@ class ListFlowsResponse;
 namespace heartgate::dataplane {
 
 class FlowTable;
+class ZoneTable;
 
 class FlowQueries {
 public:
     // `reader`: a number of Quiescence that no worker has.
-    FlowQueries(const FlowTable& flows, unsigned reader) : flows_{flows}, reader_{reader} {}
+    FlowQueries(const FlowTable& flows, const ZoneTable& zones, unsigned reader)
+        : flows_{flows}, zones_{zones}, reader_{reader} {}
 
     // Empty, or a sentence with what is wrong about the request.
     [[nodiscard]] std::string list(const v1::ListFlowsRequest& request, v1::ListFlowsResponse& reply) const;
@@ -30,6 +32,7 @@ public:
 
 private:
     const FlowTable& flows_;
+    const ZoneTable& zones_;
     const unsigned reader_;
 };
 

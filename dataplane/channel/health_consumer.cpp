@@ -138,8 +138,7 @@ void HealthConsumer::set_state(const HealthMessage& message) noexcept {
 void HealthConsumer::bind(const HealthMessage& message) noexcept {
     mentions_[message.endpoint].incarnation = incarnation_;
     const IpAddress address{message.address};
-    const BindingTable::Bound bound =
-        bindings_.bind(message.endpoint, message.mac, address, message.vlan, incarnation_);
+    const BindingTable::Bound bound = bindings_.bind(message.endpoint, message.mac, address, incarnation_);
     if (!bound.stored) memory_.state().failed_binds.fetch_add(1, std::memory_order_relaxed);
     if (!bound.changed) return;
     // Flows decided while the address was nobody's or another's are decided anew.
@@ -150,7 +149,7 @@ void HealthConsumer::bind(const HealthMessage& message) noexcept {
 }
 
 void HealthConsumer::unbind(const HealthMessage& message) noexcept {
-    const std::uint32_t previous = bindings_.unbind(message.mac, IpAddress{message.address}, message.vlan);
+    const std::uint32_t previous = bindings_.unbind(message.mac, IpAddress{message.address});
     if (previous != 0) endpoints_.touch(previous);
 }
 

@@ -2,7 +2,6 @@
 #include "dataplane/config/config.h"
 
 #include <fmt/format.h>
-#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -11,48 +10,22 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "dataplane/config/consistency.h"
+#include "dataplane/config/values.h"
 
 namespace heartgate::dataplane {
 namespace {
 
-constexpr std::string_view kAddress = "an IP address such as 192.0.2.1 or 2001:db8::1";
-constexpr std::string_view kPrefix = "an IP address with its prefix length such as 10.20.0.1/24 or 2001:db8::1/64";
-constexpr std::string_view kMac = "a unicast MAC address such as 02:48:47:00:00:01";
 constexpr std::uint32_t kDay = 86'400;
 constexpr std::uint32_t kPortsPerHost = 4096;
 
-IpAddress read_ip(const YamlNode& node) {
-    const auto address = parse_ip(node.text(kAddress));
-    if (!address) node.fail(kAddress);
-    return *address;
-}
-
-IpPrefix read_prefix(const YamlNode& node) {
-    const auto prefix = parse_prefix(node.text(kPrefix));
-    if (!prefix) node.fail(kPrefix);
-    return *prefix;
-}
-
-MacAddress read_mac(const YamlNode& node) {
-    const auto mac = parse_mac(node.text(kMac));
-    if (!mac || ((*mac)[0] & 1U) != 0 || *mac == MacAddress{}) node.fail(kMac);
-    return *mac;
-}
-
-Zone read_zone(const YamlNode& node) {
-    const std::string zone = node.text("lan or wan");
-    if (zone != "lan" && zone != "wan") node.fail("lan or wan");
-    return zone == "lan" ? Zone::kLan : Zone::kWan;
-}
-
-bool has_only(const std::string& text, std::string_view extra) {
-    return std::all_of(text.begin(), text.end(), [&](char byte) {
-        return std::isalnum(static_cast<unsigned char>(byte)) != 0 || extra.find(byte) != std::string_view::npos;
-    });
+Zone read_zone_name(const YamlNode& node, const std::vector<ZoneConfig>& zones) {
+    const std::string allowed = fmt::format("the name of a zone: {}", names_of(zones));
+    const ZoneConfig* zone = find_zone(zones, node.text(allowed));
+    if (zone == nullptr) node.fail(allowed);
+    return zone->zone;
 }
 
 std::string read_path(const YamlNode& node, std::string otherwise) {
@@ -105,47 +78,6 @@ WorkersConfig read_workers(const YamlNode& node) {
     return config;
 }
 
-PortConfig read_port(const YamlNode& node) {
-    node.expect_keys({"device", "netns", "mtu", "vlan", "descriptors", "mac", "addresses"});
-    PortConfig config;
-    constexpr std::string_view kDevice =
-        "a DPDK device: a PCI address (0000:01:00.0) or a vdev (net_tap0,iface=lan-port)";
-    const YamlNode device = node.child("device");
-    config.device = device.text(kDevice);
-    if (!has_only(config.device, "-_.,:=/@")) device.fail(kDevice);
-    const std::string name = config.device.substr(0, config.device.find(','));
-    static const std::regex pci{"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]"};
-    if (name.find(':') != std::string::npos && !std::regex_match(name, pci)) device.fail(kDevice);
-    config.netns = node.child("netns").text_or("", "the name of a network namespace, or its absolute path");
-    config.mtu = node.child("mtu").number_or(config.mtu, 1280, 9216);  // RFC 8200, section 5
-    config.vlan = node.child("vlan").number_or(config.vlan, 0, 4094);
-    config.descriptors = node.child("descriptors").number_or(config.descriptors, 64, 16384);
-    if (node.child("mac").present()) config.mac = read_mac(node.child("mac"));
-    for (const YamlNode& element : node.child("addresses").elements("a list of addresses with prefix length")) {
-        config.addresses.push_back(read_prefix(element));
-    }
-    return config;
-}
-
-std::string read_interface(const YamlNode& node, std::string otherwise) {
-    const std::string allowed = fmt::format("an interface name of at most {} characters", IFNAMSIZ - 1);
-    std::string name = node.text_or(std::move(otherwise), allowed);
-    if (name.size() >= IFNAMSIZ || !has_only(name, "-_.")) node.fail(allowed);
-    return name;
-}
-
-KernelConfig read_kernel(const YamlNode& node) {
-    node.expect_keys({"enabled", "lan_interface", "wan_interface"});
-    KernelConfig config;
-    config.enabled = node.child("enabled").boolean_or(config.enabled);
-    config.interfaces[0] = read_interface(node.child("lan_interface"), config.interfaces[0]);
-    config.interfaces[1] = read_interface(node.child("wan_interface"), config.interfaces[1]);
-    if (config.interfaces[0] == config.interfaces[1]) {
-        node.child("wan_interface").fail("another name than lan_interface");
-    }
-    return config;
-}
-
 void read_static(const YamlNode& root, Config& config) {
     constexpr std::string_view kOnlyWithout =
         "only used without the kernel, whose routes and neighbours count otherwise; set kernel.enabled: false";
@@ -153,8 +85,8 @@ void read_static(const YamlNode& root, Config& config) {
     const YamlNode neighbours = root.child("neighbours");
     if (config.kernel.enabled && routes.present()) routes.complain(kOnlyWithout);
     if (config.kernel.enabled && neighbours.present()) neighbours.complain(kOnlyWithout);
-    for (const YamlNode& element : routes.elements("a list of routes {to, via, port}")) {
-        element.expect_keys({"to", "via", "port"});
+    for (const YamlNode& element : routes.elements("a list of routes {to, via, zone}")) {
+        element.expect_keys({"to", "via", "zone"});
         StaticRoute route;
         route.network = read_prefix(element.child("to"));
         if (route.network != network_of(route.network)) element.child("to").fail("a network, with no host bits set");
@@ -162,18 +94,18 @@ void read_static(const YamlNode& root, Config& config) {
         if (route.gateway.is_ipv4() != route.network.address.is_ipv4()) {
             element.child("via").fail("an address of the same family as 'to'");
         }
-        route.zone = read_zone(element.child("port"));
+        route.zone = read_zone_name(element.child("zone"), config.zones);
         config.routes.push_back(route);
     }
-    for (const YamlNode& element : neighbours.elements("a list of neighbours {address, mac, port}")) {
-        element.expect_keys({"address", "mac", "port"});
+    for (const YamlNode& element : neighbours.elements("a list of neighbours {address, mac, zone}")) {
+        element.expect_keys({"address", "mac", "zone"});
         config.neighbours.push_back({.address = read_ip(element.child("address")),
-                                     .zone = read_zone(element.child("port")),
+                                     .zone = read_zone_name(element.child("zone"), config.zones),
                                      .mac = read_mac(element.child("mac"))});
     }
 }
 
-// "auto": what fits into the smaller of both ports' MTUs, without IP and TCP header.
+// "auto": what fits into the smallest of the ports' MTUs, without IP and TCP header.
 MssClamp read_mss_clamp(const YamlNode& node, const Config& config) {
     constexpr std::string_view kAllowed = "auto, off, or a number of bytes from 536 to 9176";
     const std::string text = node.text_or("auto", kAllowed);
@@ -186,9 +118,11 @@ MssClamp read_mss_clamp(const YamlNode& node, const Config& config) {
         }
         return {.ipv4 = bytes, .ipv6 = bytes};
     }
-    if (config.ports[0].mtu == config.ports[1].mtu) return {};  // both ends know it themselves
-    const unsigned smaller = std::min(config.ports[0].mtu, config.ports[1].mtu);
-    return {.ipv4 = static_cast<std::uint16_t>(smaller - 40), .ipv6 = static_cast<std::uint16_t>(smaller - 60)};
+    const auto [least, most] =
+        std::minmax_element(config.ports.begin(), config.ports.end(),
+                            [](const PortConfig& one, const PortConfig& other) { return one.mtu < other.mtu; });
+    if (least->mtu == most->mtu) return {};  // both ends know it themselves
+    return {.ipv4 = static_cast<std::uint16_t>(least->mtu - 40), .ipv6 = static_cast<std::uint16_t>(least->mtu - 60)};
 }
 
 void read_nat(const YamlNode& node, Config& config) {
@@ -265,16 +199,17 @@ bool has_address(const std::vector<IpPrefix>& addresses, const IpAddress& addres
 
 Config parse_config(const std::string& text, const std::string& file_name, const Machine& machine) {
     const YamlNode root = YamlNode::parse(text, file_name);
-    root.expect_keys({"dpdk", "workers", "ports", "kernel", "routes", "neighbours", "heartbeat_addresses",
+    root.expect_keys({"dpdk", "workers", "ports", "zones", "kernel", "routes", "neighbours", "heartbeat_addresses",
                       "heartbeat_port", "administration", "mss_clamp", "nat", "flows", "endpoints", "wan_ping",
                       "control_socket", "standalone_policy", "punt_rates"});
     Config config;
     config.dpdk = read_dpdk(root.child("dpdk"));
     config.workers = read_workers(root.child("workers"));
-    const YamlNode ports = root.child("ports");
-    ports.expect_keys({"lan", "wan"});
-    config.ports = {read_port(ports.child("lan")), read_port(ports.child("wan"))};
-    config.kernel = read_kernel(root.child("kernel"));
+    config.ports = read_ports(root.child("ports"));
+    config.zones = read_zones(root.child("zones"), config.ports);
+    const YamlNode kernel = root.child("kernel");
+    kernel.expect_keys({"enabled"});
+    config.kernel.enabled = kernel.child("enabled").boolean_or(config.kernel.enabled);
     read_static(root, config);
     const YamlNode heartbeat = root.child("heartbeat_addresses");
     for (const YamlNode& element : heartbeat.elements("a list of IP addresses, or [] for none")) {

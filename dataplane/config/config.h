@@ -3,19 +3,18 @@
 // packaging/examples/dataplane.yaml shows every key.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "dataplane/config/attachment.h"
 #include "dataplane/config/machine.h"
 #include "dataplane/config/yaml_reader.h"
 #include "dataplane/flow/flow_sources.h"
 #include "dataplane/flow/flow_state.h"
 #include "dataplane/nat/nat_pool.h"
 #include "dataplane/packet/address_text.h"
-#include "dataplane/port/zone.h"
 #include "dataplane/worker/worker.h"
 
 namespace heartgate::dataplane {
@@ -34,29 +33,18 @@ struct WorkersConfig {
     int realtime_priority = 0;  // 0: none; 1-99: SCHED_RR
 };
 
-struct PortConfig {
-    std::string device;  // DPDK device: "0000:01:00.0", "net_tap0,iface=lan-port"
-    std::string netns;   // network namespace in which a vdev's interface lives; empty: our own
-    std::uint16_t mtu = 1500;
-    std::uint16_t vlan = 0;            // 0: untagged
-    std::uint16_t descriptors = 1024;  // of each queue
-    std::optional<MacAddress> mac;     // default: the exception interface's, or the device's own
-    std::vector<IpPrefix> addresses;   // the appliance's; with kernel.enabled those in Linux count as well
-};
-
 struct KernelConfig {
     bool enabled = true;
-    std::array<std::string, kPorts> interfaces{"hg-lan", "hg-wan"};  // exception interfaces, by Zone
 };
 
 struct StaticRoute {
     IpPrefix network;
-    Zone zone = Zone::kWan;
+    Zone zone;
     IpAddress gateway;
 };
 struct StaticNeighbour {
     IpAddress address;
-    Zone zone = Zone::kWan;
+    Zone zone;
     MacAddress mac{};
 };
 
@@ -71,22 +59,23 @@ struct UntranslatedConfig {
 struct Config {
     DpdkConfig dpdk;
     WorkersConfig workers;
-    std::array<PortConfig, kPorts> ports;  // by Zone
+    std::vector<PortConfig> ports;
+    std::vector<ZoneConfig> zones;
     KernelConfig kernel;
     std::vector<StaticRoute> routes;          // only without the kernel
     std::vector<StaticNeighbour> neighbours;  // only without the kernel
     std::vector<IpAddress> heartbeat_addresses;
     std::uint16_t heartbeat_port = 8347;
-    std::vector<IpPrefix> administration;  // networks on the LAN that may reach SSH; none: nobody
-    MssClamp mss;                          // what TCP may announce; by default what fits both ports
-    bool translate = true;                 // source NAT for IPv4 from LAN to WAN
+    std::vector<IpPrefix> administration;  // networks inside that may reach SSH; none: nobody
+    MssClamp mss;                          // what TCP may announce; by default what fits all ports
+    bool translate = true;                 // source NAT for IPv4 from inside to WAN
     NatPortRange nat_ports;
     std::vector<IpAddress> nat_addresses;          // of the WAN; none: all that it has
     std::vector<UntranslatedConfig> untranslated;  // pairs of networks without translation between them
     FlowTimeouts timeouts;
     std::uint32_t crowded = 4;  // seconds: a handshake that has lost a packet takes one more (RFC 6298, 2.1)
     FlowQuota flow_quota;       // 0: no limit
-    std::uint32_t new_flows_per_second = 2000;  // of each MAC address on the LAN and worker; 0: no limit
+    std::uint32_t new_flows_per_second = 2000;  // of each MAC address inside and worker; 0: no limit
     std::uint32_t ipv4_flows = 1U << 16;
     std::uint32_t ipv6_flows = 1U << 14;
     std::uint32_t endpoints = 1U << 16;

@@ -39,15 +39,19 @@ std::string interface_of(const std::string& device) {
 }
 
 void check_devices(const YamlNode& ports, const Config& config) {
-    const PortConfig& lan = config.ports[0];
-    const PortConfig& wan = config.ports[1];
-    const YamlNode device = ports.child("wan").child("device");
-    if (lan.device.substr(0, lan.device.find(',')) == wan.device.substr(0, wan.device.find(','))) {
-        device.fail("another device than that of lan");
-    }
-    const std::string interface = interface_of(wan.device);
-    if (!interface.empty() && interface == interface_of(lan.device) && lan.netns == wan.netns) {
-        device.fail("another interface than that of lan");
+    for (std::size_t i = 0; i < config.ports.size(); ++i) {
+        const PortConfig& port = config.ports[i];
+        const YamlNode device = ports.child(port.name).child("device");
+        const std::string interface = interface_of(port.device);
+        for (std::size_t j = 0; j < i; ++j) {
+            const PortConfig& other = config.ports[j];
+            if (port.device.substr(0, port.device.find(',')) == other.device.substr(0, other.device.find(','))) {
+                device.fail(fmt::format("another device than that of {}", other.name));
+            }
+            if (!interface.empty() && interface == interface_of(other.device) && port.netns == other.netns) {
+                device.fail(fmt::format("another interface than that of {}", other.name));
+            }
+        }
     }
 }
 
@@ -77,24 +81,24 @@ bool is_host_address(const IpPrefix& prefix) {
     return prefix.length >= 127 || network_of(prefix) != prefix;  // RFC 4291, 2.6.1: all routers; RFC 6164
 }
 
-void check_addresses(const YamlNode& ports, const Config& config) {
-    constexpr std::string_view kElements = "a list of addresses with prefix length";
-    const std::vector<YamlNode> lan = ports.child("lan").child("addresses").elements(kElements);
-    const std::vector<YamlNode> wan = ports.child("wan").child("addresses").elements(kElements);
-    for (std::size_t port = 0; port < kPorts; ++port) {
-        const std::vector<IpPrefix>& addresses = config.ports[port].addresses;
-        for (std::size_t i = 0; i < addresses.size(); ++i) {
-            if (is_host_address(addresses[i])) continue;
-            (port == 0 ? lan : wan)[i].fail(
-                "an address of one host: not that of the network, not broadcast, multicast or loopback");
-        }
+void check_address(const YamlNode& node, const IpPrefix& address, const ZoneConfig& other) {
+    for (const IpPrefix& theirs : other.addresses) {
+        if (!is_contained(address, theirs) && !is_contained(theirs, address)) continue;
+        node.fail(fmt::format("a network that does not overlap with {}/{} of {}", to_text(network_of(theirs).address),
+                              theirs.length, other.name));
     }
-    for (std::size_t i = 0; i < wan.size(); ++i) {
-        for (const IpPrefix& inside : config.ports[0].addresses) {
-            const IpPrefix& outside = config.ports[1].addresses[i];
-            if (!is_contained(inside, outside) && !is_contained(outside, inside)) continue;
-            wan[i].fail(fmt::format("a network that does not overlap with the LAN's {}/{}",
-                                    to_text(network_of(inside).address), inside.length));
+}
+
+void check_addresses(const YamlNode& zones, const Config& config) {
+    for (std::size_t i = 0; i < config.zones.size(); ++i) {
+        const ZoneConfig& zone = config.zones[i];
+        const std::vector<YamlNode> nodes =
+            zones.child(zone.name).child("addresses").elements("a list of addresses with prefix length");
+        for (std::size_t a = 0; a < zone.addresses.size(); ++a) {
+            if (!is_host_address(zone.addresses[a])) {
+                nodes[a].fail("an address of one host: not that of the network, not broadcast, multicast or loopback");
+            }
+            for (std::size_t j = 0; j < i; ++j) check_address(nodes[a], zone.addresses[a], config.zones[j]);
         }
     }
 }
@@ -123,10 +127,9 @@ void check_nat_ports(const YamlNode& root, const Config& config, const Machine& 
 }  // namespace
 
 void check_consistency(const YamlNode& root, const Config& config, const Machine& machine) {
-    const YamlNode ports = root.child("ports");
     check_cpus(root, config, machine);
-    check_devices(ports, config);
-    check_addresses(ports, config);
+    check_devices(root.child("ports"), config);
+    check_addresses(root.child("zones"), config);
     check_nat_ports(root, config, machine);
 }
 

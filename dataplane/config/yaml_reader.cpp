@@ -75,6 +75,23 @@ std::vector<YamlNode> YamlNode::elements(std::string_view allowed) const {
     return result;
 }
 
+std::vector<std::pair<std::string, YamlNode>> YamlNode::members(std::string_view allowed) const {
+    std::vector<std::pair<std::string, YamlNode>> result;
+    if (!present()) return result;
+    if (!node_.IsMap()) fail(allowed);
+    for (const auto& entry : node_) {
+        if (!entry.first.IsScalar()) fail(allowed);
+        const std::string name = entry.first.Scalar();
+        const std::string key = fmt::format("{}{}{}", key_, key_.empty() ? "" : ".", shown(name));
+        YamlNode member{entry.second, file_, key, entry.first.Mark().line + 1};
+        const bool twice =
+            std::any_of(result.begin(), result.end(), [&name](const auto& other) { return other.first == name; });
+        if (twice) member.complain("given twice; allowed: once");
+        result.emplace_back(name, std::move(member));
+    }
+    return result;
+}
+
 std::string YamlNode::text(std::string_view allowed) const {
     if (!present() || !node_.IsScalar() || node_.Scalar().empty()) fail(allowed);
     return node_.Scalar();

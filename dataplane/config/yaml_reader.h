@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace heartgate::dataplane {
@@ -32,6 +33,8 @@ public:
     void expect_keys(std::initializer_list<std::string_view> allowed) const;
     [[nodiscard]] YamlNode child(std::string_view name) const;  // present() is false if the key is missing
     [[nodiscard]] std::vector<YamlNode> elements(std::string_view allowed) const;  // none if absent
+    // Of a mapping whose keys are names to choose, each once, in order; none if absent.
+    [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> members(std::string_view allowed) const;
 
     [[nodiscard]] std::string text(std::string_view allowed) const;
     [[nodiscard]] std::string text_or(std::string otherwise, std::string_view allowed) const;

@@ -14,7 +14,7 @@
 namespace heartgate::contract {
 
 // Grows whenever anything in this folder changes its layout or meaning.
-inline constexpr std::uint32_t kContractVersion = 3;
+inline constexpr std::uint32_t kContractVersion = 4;
 
 enum class MessageType : std::uint8_t {
     kEndpointState = 1,  // `endpoint` has `state`; ignored if either ring has brought it a later state or removal
@@ -34,11 +34,9 @@ struct alignas(64) HealthMessage {
     std::uint64_t received_ns = 0;  // CLOCK_MONOTONIC when the causing heartbeat's last byte was read; 0: none
     std::uint8_t type = 0;          // MessageType
     std::uint8_t state = 0;         // EndpointWord::encode
-    std::array<std::uint8_t, 6> mac{};
+    std::array<std::uint8_t, 6> mac{};       // zero: the address alone (a routed zone)
     std::array<std::uint8_t, 16> address{};  // IPv6, or IPv4 as ::ffff:a.b.c.d
-    std::uint16_t vlan = 0;                  // 0: untagged
-    std::uint8_t port = 0;                   // 0: LAN, the only zone with endpoints; not looked at yet
-    std::uint8_t reserved = 0;
+    std::uint32_t reserved = 0;
     std::uint32_t checksum = 0;  // of all bytes before it
 };
 static_assert(sizeof(HealthMessage) == 64 && std::is_trivially_copyable_v<HealthMessage>);

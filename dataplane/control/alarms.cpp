@@ -7,20 +7,19 @@
 #include <utility>
 
 #include "dataplane/packet/address_text.h"
-#include "dataplane/port/port.h"
 
 namespace heartgate::dataplane {
 
-std::string sentence(const Alarm& alarm) {
+std::string sentence(const Alarm& alarm, const ZoneTable& zones) {
     using contract::DropReason;
-    const std::string who = fmt::format("{} on the {}", to_text(unpack(alarm.mac)), name_of(alarm.zone));
+    const std::string who = fmt::format("{} in zone {}", to_text(unpack(alarm.mac)), zones.name(alarm.zone));
     const std::string what = alarm.address == IpAddress{} ? "another's address" : to_text(alarm.address);
     switch (alarm.reason) {
         case DropReason::kOwnMac:
             return fmt::format(
-                "a frame on the {} has the appliance's own MAC address {} as source: a loop between "
+                "a frame in zone {} has the appliance's own MAC address {} as source: a loop between "
                 "switch ports, or a forger",
-                name_of(alarm.zone), to_text(unpack(alarm.mac)));
+                zones.name(alarm.zone), to_text(unpack(alarm.mac)));
         case DropReason::kOwnAddress:
             return fmt::format("{} claims {}, an address of the appliance", who, what);
         case DropReason::kRogueRouter:
@@ -30,12 +29,12 @@ std::string sentence(const Alarm& alarm) {
     }
 }
 
-bool Alarms::add(const Alarm& alarm, std::uint64_t now_ms) {
+bool Alarms::add(const Alarm& alarm, const ZoneTable& zones, std::uint64_t now_ms) {
     std::erase_if(told_, [now_ms](const auto& entry) { return now_ms - entry.second >= kAgainMs; });
     if (told_.size() >= kMostKept || !told_.try_emplace({alarm.reason, alarm.zone, alarm.mac}, now_ms).second) {
         return false;
     }
-    spdlog::warn("{}", sentence(alarm));
+    spdlog::warn("{}", sentence(alarm, zones));
     return true;
 }
 

@@ -8,12 +8,13 @@
 #include <string>
 #include <tuple>
 
+#include "dataplane/port/zone_table.h"
 #include "dataplane/worker/alarm.h"
 
 namespace heartgate::dataplane {
 
 // One sentence.
-[[nodiscard]] std::string sentence(const Alarm& alarm);
+[[nodiscard]] std::string sentence(const Alarm& alarm, const ZoneTable& zones);
 
 // Of the control thread.
 class Alarms {
@@ -22,7 +23,7 @@ public:
     static constexpr std::size_t kMostKept = 256;  // made-up MAC addresses fill no memory
 
     // False: the same was told less than kAgainMs ago, or too many others were.
-    bool add(const Alarm& alarm, std::uint64_t now_ms);
+    bool add(const Alarm& alarm, const ZoneTable& zones, std::uint64_t now_ms);
     // `silent_s`: for how long the worker has not gone round. Told when it begins and when it ends (0); false: not now.
     bool stalled(std::size_t worker, std::uint16_t core, std::uint32_t silent_s);
 

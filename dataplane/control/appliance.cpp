@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kWatchEvery{1};
 
 rte_mempool* make_pool(const Config& config) {
     const auto workers = static_cast<std::uint32_t>(config.workers.cores.size());
-    // Both directions of both ports, what workers hold and cache, and the rings to and from Linux.
+    // Both directions of all ports, what workers hold and cache, and the rings to and from Linux.
     std::uint32_t least = workers * (3 * kPoolCache + 512) + (config.kernel.enabled ? workers * 2048 : 0);
     for (const PortConfig& port : config.ports) least += workers * 2U * port.descriptors;
     if (config.dpdk.mbufs < least) {
@@ -37,7 +37,8 @@ rte_mempool* make_pool(const Config& config) {
             "descriptors",
             config.dpdk.mbufs, workers, least)};
     }
-    const std::uint16_t mtu = std::max(config.ports[0].mtu, config.ports[1].mtu);
+    std::uint16_t mtu = 0;
+    for (const PortConfig& port : config.ports) mtu = std::max(mtu, port.mtu);
     const std::uint32_t whole_lines = (most_frame_bytes(mtu) + 63U) / 64U * 64U;
     const auto room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + std::max(2048U, whole_lines));
     rte_mempool* pool = rte_pktmbuf_pool_create("mbufs", config.dpdk.mbufs, kPoolCache, 0, room, SOCKET_ID_ANY);
@@ -75,15 +76,15 @@ Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(co
             .flows = tables_->flows,
             .gate = tables_->gate,
             .quiescence = tables_->quiescence,
+            .zones = tables_->zones,
             .flow_reader = tables_->flow_reader(),
-            .lan_interface = config_.kernel.enabled ? config_.kernel.interfaces[0] : "",
-            .statistics = [this](v1::Statistics& reply) { add_statistics(ports_, *workers_, reply); }});
+            .statistics = [this](v1::Statistics& reply) { add_statistics(config_.ports, ports_, *workers_, reply); }});
         load_standalone_policy();
         server_ = std::make_unique<ControlServer>(loop_, config_.control_socket, *requests_);
         workers_->launch();
     } catch (...) {
         workers_.reset();
-        for (std::size_t port = 0; port < open_; ++port) close_port(config_.ports[port], ports_[port]);
+        close_ports();
         throw;
     }
 }
@@ -92,20 +93,31 @@ Appliance::~Appliance() {
     server_.reset();
     workers_.reset();
     kernel_.reset();
-    for (std::size_t port = 0; port < open_; ++port) close_port(config_.ports[port], ports_[port]);
+    close_ports();
 }
 
 void Appliance::open_ports() {
     const auto queues = static_cast<unsigned>(config_.workers.cores.size());
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const auto index = static_cast<std::size_t>(zone);
-        const PortConfig& config = config_.ports[index];
-        std::optional<MacAddress> mac;
-        if (config_.kernel.enabled) mac = interface_mac(config_.kernel.interfaces[index]);
-        ports_[index] = open_port(zone, config, queues, pool_, mac ? &*mac : nullptr);
-        ++open_;
-        spdlog::info("port {} is {}, MAC address {}", name_of(zone), config.device, to_text(ports_[index].mac));
+    for (const PortConfig& config : config_.ports) {
+        const auto number = static_cast<std::uint8_t>(ports_.size());
+        const std::optional<MacAddress> mac = interface_mac_of(number);
+        ports_.push_back(open_port(config, number, queues, pool_, mac ? &*mac : nullptr));
+        spdlog::info("port {} is {}, MAC address {}", config.name, config.device, to_text(ports_.back().mac));
     }
+}
+
+// All interfaces on a port have its MAC address.
+std::optional<MacAddress> Appliance::interface_mac_of(std::uint8_t port) const {
+    if (!config_.kernel.enabled) return std::nullopt;
+    for (const ZoneConfig& zone : config_.zones) {
+        if (zone.port != port) continue;
+        if (const auto mac = interface_mac(zone.interface)) return mac;
+    }
+    return std::nullopt;
+}
+
+void Appliance::close_ports() noexcept {
+    for (std::size_t port = 0; port < ports_.size(); ++port) close_port(config_.ports[port], ports_[port]);
 }
 
 void Appliance::add_workers() {
@@ -118,6 +130,7 @@ void Appliance::add_workers() {
                                     .fragments = tables_->fragments,
                                     .quiescence = tables_->quiescence,
                                     .kernel = kernel_->path(),
+                                    .zones = tables_->zones,
                                     .ports = {},
                                     .pool = pool_,
                                     .health = &tables_->health,
@@ -127,11 +140,7 @@ void Appliance::add_workers() {
                                     .idle = config_.workers.idle,
                                     .punt_rates = config_.punt_rates,
                                     .new_flows_per_second = config_.new_flows_per_second};
-    for (std::size_t port = 0; port < kPorts; ++port) {
-        dependencies.ports[port].port_id = ports_[port].id;
-        dependencies.ports[port].vlan = config_.ports[port].vlan;
-        dependencies.ports[port].mac = ports_[port].mac;
-    }
+    for (const Port& port : ports_) dependencies.ports.push_back({.port_id = port.id, .mac = port.mac});
     workers_ = std::make_unique<Workers>(config_.workers);
     for (std::size_t number = 0; number < config_.workers.cores.size(); ++number) {
         dependencies.doorbell = &tables_->memory.state().doorbells[number];
@@ -157,7 +166,7 @@ void Appliance::watch() {
     for (std::size_t worker = 0; worker < workers_->size(); ++worker) {
         alarms_.stalled(worker, workers_->core(worker), workers_->silent_s(worker));
         stalled = stalled || workers_->silent_s(worker) > 0;
-        for (Alarm alarm; workers_->take_alarm(worker, alarm);) alarms_.add(alarm, now_ms);
+        for (Alarm alarm; workers_->take_alarm(worker, alarm);) alarms_.add(alarm, tables_->zones, now_ms);
     }
     if (!stalled) sd_notify(0, "WATCHDOG=1");
 }

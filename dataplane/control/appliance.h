@@ -6,6 +6,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "dataplane/channel/control_requests.h"
 #include "dataplane/channel/control_server.h"
@@ -31,6 +33,8 @@ public:
 
 private:
     void open_ports();
+    [[nodiscard]] std::optional<MacAddress> interface_mac_of(std::uint8_t port) const;
+    void close_ports() noexcept;
     void add_workers();
     void load_standalone_policy();
     void watch();
@@ -38,8 +42,7 @@ private:
     Config config_;
     rte_mempool* pool_;  // never freed: vdevs stay open until the process is gone, and hold mbufs
     std::unique_ptr<Tables> tables_;
-    std::array<Port, kPorts> ports_{};
-    std::size_t open_ = 0;  // ports
+    std::vector<Port> ports_;
     std::unique_ptr<KernelSide> kernel_;
     std::unique_ptr<Workers> workers_;
     Alarms alarms_;

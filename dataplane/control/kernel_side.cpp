@@ -12,29 +12,30 @@
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 #include "dataplane/control/static_routes.h"
 
 namespace heartgate::dataplane {
 namespace {
 
-std::vector<TapOptions> tap_options(const Config& config, const std::array<Port, kPorts>& ports) {
+std::vector<TapOptions> tap_options(const Config& config, const std::vector<Port>& ports) {
     std::vector<TapOptions> taps;
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const auto index = static_cast<std::size_t>(zone);
-        TapOptions tap;
-        tap.name = config.kernel.interfaces[index];
-        tap.zone = zone;
-        tap.mac = ports[index].mac;
-        tap.mtu = config.ports[index].mtu;
-        tap.vlan = config.ports[index].vlan;
-        for (const IpPrefix& own : config.ports[index].addresses) tap.addresses.push_back({own.address, own.length});
-        if (zone == Zone::kLan) {
+    bool first_inside = true;
+    for (const ZoneConfig& zone : config.zones) {
+        TapOptions tap{.name = zone.interface,
+                       .zone = zone.zone,
+                       .mac = ports[zone.port].mac,
+                       .mtu = config.ports[zone.port].mtu,
+                       .vlan = zone.vlan,
+                       .addresses = zone.addresses};
+        // On one interface: they are the appliance's on all of them.
+        if (zone.zone.is_inside() && std::exchange(first_inside, false)) {
             for (const IpAddress& address : config.heartbeat_addresses) {
                 tap.addresses.push_back({address, static_cast<std::uint8_t>(address.is_ipv4() ? 32 : 128)});
             }
         }
-        if (zone == Zone::kWan) {  // so that Linux answers ARP for them
+        if (zone.zone.is_wan()) {  // so that Linux answers ARP for them
             for (const IpAddress& address : config.nat_addresses) {
                 if (!has_address(tap.addresses, address)) tap.addresses.push_back({address, 32});
             }
@@ -67,10 +68,11 @@ void use_wan_addresses(FlowTable& flows, const std::vector<std::uint32_t>& addre
 
 }  // namespace
 
-KernelSide::KernelSide(const Config& config, const std::array<Port, kPorts>& ports, Tables& tables, rte_mempool* pool) {
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const auto index = static_cast<std::size_t>(zone);
-        tables.routes.set_port(zone, ports[index].mac, config.ports[index].mtu, config.ports[index].vlan);
+KernelSide::KernelSide(const Config& config, const std::vector<Port>& ports, Tables& tables, rte_mempool* pool) {
+    for (const ZoneConfig& zone : config.zones) {
+        tables.routes.set_link(
+            zone.zone,
+            {.mac = ports[zone.port].mac, .mtu = config.ports[zone.port].mtu, .vlan = zone.vlan, .port = zone.port});
     }
     if (!config.kernel.enabled) {
         set_static_routes(config, tables.routes);
@@ -89,9 +91,9 @@ KernelSide::KernelSide(const Config& config, const std::array<Port, kPorts>& por
 
 void KernelSide::follow(const Config& config, Tables& tables) {
     NetlinkMirrorOptions options;
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const auto index = static_cast<std::size_t>(zone);
-        options.interfaces[index] = {.index = taps_->interface_index(zone), .vlan = config.ports[index].vlan};
+    for (const ZoneConfig& zone : config.zones) {
+        options.interfaces.push_back(
+            {.index = taps_->interface_index(zone.zone), .zone = zone.zone, .port = zone.port, .vlan = zone.vlan});
     }
     options.wan_addresses = [&flows = tables.flows, &config](const std::vector<std::uint32_t>& addresses) {
         use_wan_addresses(flows, usable(config, addresses));

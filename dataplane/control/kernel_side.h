@@ -4,10 +4,10 @@
 
 #include <rte_mempool.h>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dataplane/config/config.h"
 #include "dataplane/control/no_kernel_path.h"
@@ -23,7 +23,7 @@ public:
     // Makes the exception interfaces where they are missing, gives them their addresses and the heartbeat addresses,
     // and fills routes, neighbours and NAT's WAN addresses; without the kernel from the configuration. Throws
     // std::runtime_error with a sentence.
-    KernelSide(const Config& config, const std::array<Port, kPorts>& ports, Tables& tables, rte_mempool* pool);
+    KernelSide(const Config& config, const std::vector<Port>& ports, Tables& tables, rte_mempool* pool);
 
     [[nodiscard]] KernelPath& path() noexcept;
 

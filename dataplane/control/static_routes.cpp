@@ -19,14 +19,12 @@ void add_own_address(const IpPrefix& own, Zone zone, std::vector<Route>& routes)
 
 void set_static_routes(const Config& config, RouteTable& routes) {
     std::vector<Route> all;
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        for (const IpPrefix& own : config.ports[static_cast<std::size_t>(zone)].addresses) {
-            add_own_address(own, zone, all);
-        }
+    for (const ZoneConfig& zone : config.zones) {
+        for (const IpPrefix& own : zone.addresses) add_own_address(own, zone.zone, all);
     }
+    const ZoneConfig& wan = wan_of(config.zones);
     for (const IpAddress& address : config.nat_addresses) {
-        if (!has_address(config.ports[static_cast<std::size_t>(Zone::kWan)].addresses, address))
-            add_own_address({.address = address, .length = 32}, Zone::kWan, all);
+        if (!has_address(wan.addresses, address)) add_own_address({.address = address, .length = 32}, wan.zone, all);
     }
     for (const StaticRoute& route : config.routes) {
         all.push_back({.network = route.network.address,
@@ -44,12 +42,12 @@ void set_static_routes(const Config& config, RouteTable& routes) {
 
 std::vector<std::uint32_t> configured_wan_addresses(const Config& config) {
     std::vector<std::uint32_t> addresses;
-    for (const IpPrefix& own : config.ports[static_cast<std::size_t>(Zone::kWan)].addresses) {
+    const ZoneConfig& wan = wan_of(config.zones);
+    for (const IpPrefix& own : wan.addresses) {
         if (own.address.is_ipv4()) addresses.push_back(own.address.ipv4());
     }
     for (const IpAddress& address : config.nat_addresses) {
-        if (!has_address(config.ports[static_cast<std::size_t>(Zone::kWan)].addresses, address))
-            addresses.push_back(address.ipv4());
+        if (!has_address(wan.addresses, address)) addresses.push_back(address.ipv4());
     }
     return addresses;
 }

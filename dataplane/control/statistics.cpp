@@ -8,9 +8,9 @@
 namespace heartgate::dataplane {
 namespace {
 
-void add_port(Zone zone, const Port& port, v1::Statistics& statistics) {
+void add_port(const std::string& name, const Port& port, v1::Statistics& statistics) {
     v1::PortStatistics& entry = *statistics.add_ports();
-    entry.set_name(name_of(zone));
+    entry.set_name(name);
     rte_eth_stats counters{};
     if (rte_eth_stats_get(port.id, &counters) != 0) return;
     entry.set_rx_packets(counters.ipackets);
@@ -37,9 +37,9 @@ void add_worker(std::uint16_t core, const WorkerCounters& counters, v1::Statisti
 
 }  // namespace
 
-void add_statistics(const std::array<Port, kPorts>& ports, const Workers& workers, v1::Statistics& statistics) {
-    add_port(Zone::kLan, ports[0], statistics);
-    add_port(Zone::kWan, ports[1], statistics);
+void add_statistics(const std::vector<PortConfig>& configs, const std::vector<Port>& ports, const Workers& workers,
+                    v1::Statistics& statistics) {
+    for (std::size_t port = 0; port < ports.size(); ++port) add_port(configs[port].name, ports[port], statistics);
     for (std::size_t worker = 0; worker < workers.size(); ++worker) {
         add_worker(workers.core(worker), workers.counters(worker), statistics);
     }

@@ -2,7 +2,7 @@
 // Counters of ports and workers, gathered for those who ask.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "dataplane/control/workers.h"
 #include "dataplane/port/port.h"
@@ -13,6 +13,8 @@ class Statistics;
 
 namespace heartgate::dataplane {
 
-void add_statistics(const std::array<Port, kPorts>& ports, const Workers& workers, v1::Statistics& statistics);
+// `configs` and `ports`: in the same order.
+void add_statistics(const std::vector<PortConfig>& configs, const std::vector<Port>& ports, const Workers& workers,
+                    v1::Statistics& statistics);
 
 }  // namespace heartgate::dataplane

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/control/tables.h"
 
+#include <utility>
+
 namespace heartgate::dataplane {
 namespace {
 
@@ -16,6 +18,18 @@ FlowTableOptions flow_options(const Config& config, unsigned workers) {
     options.crowded = config.crowded;
     options.nat_ports = config.nat_ports;
     return options;
+}
+
+ZoneTable zone_table(const Config& config) {
+    std::vector<ZoneEntry> entries;
+    for (const ZoneConfig& zone : config.zones) {
+        entries.push_back({.name = zone.name,
+                           .zone = zone.zone,
+                           .port = zone.port,
+                           .vlan = zone.vlan,
+                           .interface = config.kernel.enabled ? zone.interface : ""});
+    }
+    return ZoneTable{std::move(entries)};
 }
 
 std::vector<Untranslated> untranslated_of(const Config& config) {
@@ -41,6 +55,7 @@ LocalInOptions local_in_options(const Config& config) {
 
 Tables::Tables(const Config& config)
     : workers{static_cast<unsigned>(config.workers.cores.size())},
+      zones{zone_table(config)},
       quiescence{workers + 1},
       memory{config.endpoints},
       endpoints{config.endpoints},

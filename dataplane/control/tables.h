@@ -12,6 +12,7 @@
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/policy/gate.h"
+#include "dataplane/port/zone_table.h"
 #include "dataplane/route/route_table.h"
 
 namespace heartgate::dataplane {
@@ -24,6 +25,7 @@ struct Tables {
     [[nodiscard]] unsigned flow_reader() const noexcept { return workers; }
 
     const unsigned workers;
+    const ZoneTable zones;
     Quiescence quiescence;
     SharedMemory memory;
     EndpointTable endpoints;

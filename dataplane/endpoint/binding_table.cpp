@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two hash tables for the readers, (address, VLAN) and (MAC, VLAN), and beside them what only the writer knows: marks,
+// Two hash tables for the readers, addresses and MACs, and beside them what only the writer knows: marks,
 // and a list of the bindings of each endpoint. An address refers to its MAC by the MAC's position.
 #include "dataplane/endpoint/binding_table.h"
 
@@ -14,14 +14,9 @@ namespace {
 constexpr std::int32_t kAnyMac = -1;
 constexpr std::uint32_t kEnd = 0xffffffffU;
 
-struct AddressKey {
-    IpAddress address;
-    std::uint16_t vlan;
-    std::uint16_t zero;
-};
 struct MacKey {
     MacAddress mac;
-    std::uint16_t vlan;
+    std::uint16_t zero = 0;
 };
 
 struct AddressValue {
@@ -39,7 +34,7 @@ struct AddressValue {
 
 // By position of the address. endpoint 0: nothing here.
 struct Binding {
-    AddressKey key{};
+    IpAddress key{};
     AddressValue value{.endpoint = 0, .mac_position = kAnyMac};
     std::uint32_t incarnation = 0;
     std::uint32_t previous = kEnd;  // of the same endpoint
@@ -55,7 +50,7 @@ struct BoundMac {
 }  // namespace
 
 struct BindingTable::Tables {
-    RcuHash<AddressKey> addresses;
+    RcuHash<IpAddress> addresses;
     RcuHash<MacKey> macs;
     std::vector<Binding> bindings;
     std::vector<BoundMac> bound_macs;
@@ -113,11 +108,10 @@ BindingTable::BindingTable(std::uint32_t capacity, Quiescence& quiescence)
 
 BindingTable::~BindingTable() = default;
 
-BindingTable::Source BindingTable::source(const MacAddress& mac, const IpAddress& address,
-                                          std::uint16_t vlan) const noexcept {
+BindingTable::Source BindingTable::source(const MacAddress& mac, const IpAddress& address) const noexcept {
     using contract::DropReason;
-    const auto by_address = tables_->addresses.find({address, vlan, 0});
-    const auto by_mac = tables_->macs.find({mac, vlan});
+    const auto by_address = tables_->addresses.find(address);
+    const auto by_mac = tables_->macs.find({mac});
     const auto mac_endpoint = static_cast<std::uint32_t>(by_mac.value);
     if (!by_address) return {.endpoint = by_mac ? mac_endpoint : 0, .reason = DropReason::kNone};
 
@@ -127,23 +121,23 @@ BindingTable::Source BindingTable::source(const MacAddress& mac, const IpAddress
     return {.endpoint = owner.endpoint, .reason = right_mac ? DropReason::kNone : DropReason::kSpoofedAddress};
 }
 
-std::uint32_t BindingTable::destination(const IpAddress& address, std::uint16_t vlan) const noexcept {
-    const auto found = tables_->addresses.find({address, vlan, 0});
+std::uint32_t BindingTable::destination(const IpAddress& address) const noexcept {
+    const auto found = tables_->addresses.find(address);
     return found ? AddressValue::unpack(found.value).endpoint : 0;
 }
 
-std::uint32_t BindingTable::destination(const MacAddress& mac, std::uint16_t vlan) const noexcept {
-    const auto found = tables_->macs.find({mac, vlan});
+std::uint32_t BindingTable::destination(const MacAddress& mac) const noexcept {
+    const auto found = tables_->macs.find({mac});
     return found ? static_cast<std::uint32_t>(found.value) : 0;
 }
 
 BindingTable::Bound BindingTable::bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address,
-                                       std::uint16_t vlan, std::uint32_t incarnation) noexcept {
+                                       std::uint32_t incarnation) noexcept {
     Tables& tables = *tables_;
     if (endpoint == 0 || endpoint >= tables.first.size()) return {};
     Bound bound{.stored = true};
 
-    const MacKey mac_key{mac, vlan};
+    const MacKey mac_key{mac};
     std::int32_t mac_position = kAnyMac;
     if (mac != MacAddress{}) {
         const auto known = tables.macs.find(mac_key);
@@ -164,15 +158,14 @@ BindingTable::Bound BindingTable::bind(std::uint32_t endpoint, const MacAddress&
         ++tables.bound_macs[static_cast<std::size_t>(mac_position)].addresses;
     }
 
-    const AddressKey key{address, vlan, 0};
     const AddressValue value{.endpoint = endpoint, .mac_position = mac_position};
-    const auto known = tables.addresses.find(key);
+    const auto known = tables.addresses.find(address);
     if (known && known.value == value.pack()) {  // seen again
         tables.bindings[static_cast<std::size_t>(known.position)].incarnation = incarnation;
         tables.release_mac(mac_position);  // it was counted before
         return bound;
     }
-    const auto stored = tables.addresses.put(key, value.pack());
+    const auto stored = tables.addresses.put(address, value.pack());
     if (!stored) {
         tables.release_mac(mac_position);
         return {.changed = bound.changed, .previous_of_mac = bound.previous_of_mac};
@@ -186,20 +179,20 @@ BindingTable::Bound BindingTable::bind(std::uint32_t endpoint, const MacAddress&
     } else {
         ++tables.size;
     }
-    binding = {.key = key, .value = value, .incarnation = incarnation};
+    binding = {.key = address, .value = value, .incarnation = incarnation};
     tables.link(position);
     bound.changed = true;
     return bound;
 }
 
-std::uint32_t BindingTable::unbind(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan) noexcept {
+std::uint32_t BindingTable::unbind(const MacAddress& mac, const IpAddress& address) noexcept {
     Tables& tables = *tables_;
-    const auto found = tables.addresses.find({address, vlan, 0});
+    const auto found = tables.addresses.find(address);
     if (!found) return 0;
     const AddressValue value = AddressValue::unpack(found.value);
     std::int32_t mac_position = kAnyMac;
     if (mac != MacAddress{}) {
-        const auto bound = tables.macs.find({mac, vlan});
+        const auto bound = tables.macs.find({mac});
         if (!bound) return 0;
         mac_position = bound.position;
     }

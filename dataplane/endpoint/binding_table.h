@@ -33,12 +33,13 @@ public:
     BindingTable& operator=(const BindingTable&) = delete;
 
     // Readers: any worker, lock-free.
-    // The source of a frame from the LAN: a bound MAC with an address bound to another endpoint, or a bound address
+    // The source of a frame from inside, whichever zone it comes from: a machine that tags its frames into another
+    // VLAN stays who it is. A bound MAC with an address bound to another endpoint, or a bound address
     // with a foreign MAC, is spoofed; a new address on a bound MAC inherits its endpoint.
-    [[nodiscard]] Source source(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan) const noexcept;
+    [[nodiscard]] Source source(const MacAddress& mac, const IpAddress& address) const noexcept;
     // The endpoint that has this address, 0 if none; `mac` (of the next hop) decides where the address is not bound.
-    [[nodiscard]] std::uint32_t destination(const IpAddress& address, std::uint16_t vlan) const noexcept;
-    [[nodiscard]] std::uint32_t destination(const MacAddress& mac, std::uint16_t vlan = 0) const noexcept;
+    [[nodiscard]] std::uint32_t destination(const IpAddress& address) const noexcept;
+    [[nodiscard]] std::uint32_t destination(const MacAddress& mac) const noexcept;
 
     // Writer: the health consumer alone. bind() marks the binding with the producer's incarnation and moves an older
     // binding of the address or of the MAC; a MAC that moves takes all its addresses from the endpoint that had it.
@@ -51,10 +52,10 @@ public:
         std::uint32_t previous = 0;         // other endpoint that had the address, 0: none
         std::uint32_t previous_of_mac = 0;  // other endpoint that had the MAC, 0: none
     };
-    Bound bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address, std::uint16_t vlan,
+    Bound bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address,
                std::uint32_t incarnation) noexcept;
     // The endpoint that lost the address, to be touched; 0: it was not bound to this MAC.
-    std::uint32_t unbind(const MacAddress& mac, const IpAddress& address, std::uint16_t vlan) noexcept;
+    std::uint32_t unbind(const MacAddress& mac, const IpAddress& address) noexcept;
     void remove(std::uint32_t endpoint) noexcept;  // all its bindings; the caller touches it
     // From the first entry again, also where an earlier sweep was left half-way.
     void begin_sweep() noexcept;

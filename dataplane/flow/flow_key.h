@@ -29,7 +29,7 @@ struct alignas(16) FlowKey4 {
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
     std::uint8_t protocol = 0;
-    std::uint8_t port = 0;   // Zone the packet came from: 0 LAN, 1 WAN, 2 what Linux sends
+    std::uint8_t port = 0;   // Zone::raw() of where the packet came from
     std::uint16_t vlan = 0;  // host order; 0: untagged
 
     friend bool operator==(const FlowKey4&, const FlowKey4&) = default;

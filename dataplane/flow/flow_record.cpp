@@ -29,7 +29,7 @@ Question FlowRecord::question() const noexcept {
 bool FlowRecord::words_stand(const EndpointTable& endpoints) const noexcept {
     const auto stands = [&](Direction direction) {
         const std::size_t side = index(direction);
-        return from(direction) != Zone::kLan || word(side) == endpoints.word(endpoint(side));
+        return !is_inside(from_role(direction)) || word(side) == endpoints.word(endpoint(side));
     };
     return stands(Direction::kForward) && stands(Direction::kReply);
 }

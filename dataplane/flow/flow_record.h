@@ -76,11 +76,13 @@ public:
     [[nodiscard]] std::uint16_t next_hop(Direction direction) const noexcept {
         return next_hop_[index(direction)].load(std::memory_order_relaxed);
     }
-    // Where packets of `direction` come from and go to.
-    [[nodiscard]] Zone from(Direction direction) const noexcept {
-        return static_cast<Zone>((traits_ >> (kZoneShift + 2U * index(direction))) & 3U);
-    }
+    // Where packets of `direction` come from and go to; what is asked of every packet are the zones' roles.
+    [[nodiscard]] Zone from(Direction direction) const noexcept { return zone_[index(direction)]; }
     [[nodiscard]] Zone to(Direction direction) const noexcept { return from(opposite(direction)); }
+    [[nodiscard]] ZoneRole from_role(Direction direction) const noexcept {
+        return static_cast<ZoneRole>((traits_ >> (kRoleShift + 2U * index(direction))) & 3U);
+    }
+    [[nodiscard]] ZoneRole to_role(Direction direction) const noexcept { return from_role(opposite(direction)); }
 
     // Source NAT. kForward: the source becomes this, which is where the answers go; kReply: the destination becomes
     // this. Network order; the port is the identifier of an ICMP echo.
@@ -149,7 +151,7 @@ private:
     static constexpr std::uint32_t kSeenEveryMs = 1000;
     static constexpr std::uint8_t kIpv6 = 1U << 0U;
     static constexpr std::uint8_t kTranslated = 1U << 1U;
-    static constexpr unsigned kZoneShift = 2;  // two bits each: initiator's zone, responder's
+    static constexpr unsigned kRoleShift = 2;  // two bits each: initiator's zone, responder's
 
     // Two keys say what NAT does to a flow: what one direction comes in with, the other goes out with.
     union Ends {
@@ -185,6 +187,7 @@ private:
     std::uint16_t source_port_ = 0;       // host order, as in Question
     std::uint16_t destination_port_ = 0;  // host order, as in Question
     std::array<std::uint16_t, 2> vlan_{};
+    std::array<Zone, 2> zone_{};  // by Direction: from which its packets come
     std::uint32_t mapping_ = kNoMapping;
     std::uint32_t next_ = kNoRecord;  // free list (under the table's lock) or timer list (owning worker)
     std::uint32_t created_ms_ = 0;

@@ -104,9 +104,10 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
     record.next_hop_[1].store(flow.reply_next_hop, kRelaxed);
     record.reason_.store(static_cast<std::uint8_t>(decision.verdict.reason), kRelaxed);
     record.rule_.store(decision.verdict.rule, kRelaxed);
-    record.traits_ = static_cast<std::uint8_t>((question.source.is_ipv4() ? 0U : FlowRecord::kIpv6) |
-                                               static_cast<unsigned>(question.from) << FlowRecord::kZoneShift |
-                                               static_cast<unsigned>(question.to) << (FlowRecord::kZoneShift + 2U));
+    record.traits_ =
+        static_cast<std::uint8_t>((question.source.is_ipv4() ? 0U : FlowRecord::kIpv6) |
+                                  static_cast<unsigned>(question.from.role()) << FlowRecord::kRoleShift |
+                                  static_cast<unsigned>(question.to.role()) << (FlowRecord::kRoleShift + 2U));
     record.protocol_ = question.protocol;
     record.state_.store(question.protocol == IPPROTO_TCP ? flow_state::after_tcp(0, Direction::kForward, flow.tcp_flags)
                                                          : std::uint8_t{0},
@@ -120,6 +121,7 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
     record.source_port_ = question.source_port;
     record.destination_port_ = question.destination_port;
     record.vlan_ = {flow.vlan, flow.reply_vlan};
+    record.zone_ = {question.from, question.to};
     record.mapping_ = kNoMapping;
     record.created_ms_ = now_ms;
     record.worker_ = static_cast<std::uint16_t>(worker);
@@ -134,7 +136,7 @@ contract::DropReason FlowTable::link(Family<Key>& family, std::uint32_t index, c
     FlowRecord& record = records_[index];
     contract::DropReason reason = contract::DropReason::kNone;
     // What Linux sends keeps its port: NAT and Linux use different ones.
-    if (flow.translate && flow.question.from != Zone::kLocal && !record.ipv6()) {
+    if (flow.translate && !flow.question.from.is_appliance() && !record.ipv6()) {
         reason = translate(record);
     } else {
         reason = make_room(family, record);

@@ -31,7 +31,7 @@ template <class Key>
     key.source_port = htons(question.source_port);
     key.destination_port = is_icmp(question.protocol) ? std::uint16_t{0} : htons(question.destination_port);
     key.protocol = question.protocol;
-    key.port = static_cast<std::uint8_t>(question.from);
+    key.port = question.from.raw();
     key.vlan = vlan;
     return key;
 }
@@ -45,7 +45,7 @@ template <class Key>
     answer.source_port = key.destination_port;
     answer.destination_port = key.source_port;
     answer.protocol = key.protocol;
-    answer.port = static_cast<std::uint8_t>(from);
+    answer.port = from.raw();
     answer.vlan = vlan;
     return answer;
 }

@@ -30,7 +30,7 @@ struct alignas(16) DatagramKey {
     std::array<std::uint8_t, 16> destination{};
     std::uint32_t identification = 0;
     std::uint8_t protocol = 0;  // IPv6: 0
-    std::uint8_t zone = 0;
+    std::uint8_t zone = 0;      // Zone::raw()
     std::uint16_t vlan = 0;
     std::uint64_t source_mac = 0;
 
@@ -95,7 +95,7 @@ public:
     // Grows with every publish(): time to look at what waits.
     [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
 
-    // One worker in each loop: forgets what is too old, no more than `most` datagrams of each zone.
+    // One worker in each loop: forgets what is too old, no more than `most` datagrams from inside and from the WAN.
     void expire(std::uint32_t now_ms, unsigned most) noexcept;
 
     [[nodiscard]] std::uint32_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -148,8 +148,10 @@ private:
         std::array<OfSource, kSources> of_source;
     };
 
-    [[nodiscard]] Table& table(const DatagramKey& datagram) noexcept { return *tables_[datagram.zone % kPorts]; }
-    // On the LAN a machine, whatever addresses it has; on the WAN an address.
+    [[nodiscard]] Table& table(const DatagramKey& datagram) noexcept {
+        return *tables_[Zone::from_raw(datagram.zone).is_inside() ? 0 : 1];
+    }
+    // Inside a machine, whatever addresses it has; on the WAN an address.
     [[nodiscard]] std::uint16_t source_of(const DatagramKey& datagram) const noexcept;
     // Both under the table's lock.
     [[nodiscard]] Entry* find(Table& table, const DatagramKey& datagram) const noexcept;
@@ -157,7 +159,7 @@ private:
 
     KeyHash hash_;
     Identifications identifications_{hash_};
-    std::array<std::unique_ptr<Table>, kPorts> tables_;
+    std::array<std::unique_ptr<Table>, 2> tables_;  // inside, WAN
     std::atomic<std::uint32_t> epoch_{0};
     std::atomic<std::uint32_t> size_{0};
 };

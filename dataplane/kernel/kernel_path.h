@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way between workers and the appliance's own interfaces in Linux (hg-lan, hg-wan): one TAP per port, served by a
+// The way between workers and the appliance's own interfaces in Linux (hg-lan, hg-wan): one TAP per zone, served by a
 // thread of its own. Workers touch only rings; every system call is on the other side. Frames look as on the port, in
 // both directions: where a zone has a VLAN they are tagged (the TAP's own are not).
 #pragma once

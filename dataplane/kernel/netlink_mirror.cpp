@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -38,7 +39,10 @@ class NetlinkMirror::Follower {
 public:
     Follower(RouteTable& routes, NetlinkMirrorOptions options)
         : routes_{routes}, options_{std::move(options)}, notifications_{kGroups}, requests_{0} {
-        for (std::size_t zone = 0; zone < kPorts; ++zone) interfaces_[zone] = options_.interfaces[zone].index;
+        for (const NetlinkMirrorOptions::Interface& interface : options_.interfaces) {
+            interfaces_[interface.index] = interface.zone;
+            of_zone_[interface.zone] = interface;
+        }
         read_all();
         thread_.emplace("hg-netlink", [this](const std::atomic<bool>& stop) { follow(stop); });
     }
@@ -110,8 +114,7 @@ private:
         neighbours_.emplace(event->zone, event->address);
         // Nothing in Linux uses a gateway that only transit packets go to: ask, so that a changed MAC is found.
         if (event->stale && gateways_.contains({event->zone, event->address})) {
-            (void)resolver_.resolve(interfaces_[static_cast<std::size_t>(event->zone)], event->address,
-                                    NeighbourResolver::Clock::now());
+            (void)resolver_.resolve(of_zone_[event->zone].index, event->address, NeighbourResolver::Clock::now());
         }
     }
     void forget(Zone zone, const IpAddress& address) {
@@ -121,8 +124,9 @@ private:
     void read_routes() {
         dump<ifinfomsg>(RTM_GETLINK, AF_UNSPEC, [this](const nlmsghdr& message) {
             if (const auto link = parse_link(message, interfaces_)) {
-                const auto zone = static_cast<std::size_t>(link->zone);
-                routes_.set_port(link->zone, link->mac, link->mtu, options_.interfaces[zone].vlan);
+                const NetlinkMirrorOptions::Interface& interface = of_zone_[link->zone];
+                routes_.set_link(link->zone,
+                                 {.mac = link->mac, .mtu = link->mtu, .vlan = interface.vlan, .port = interface.port});
             }
         });
         std::vector<Route> found = options_.static_routes;
@@ -167,7 +171,7 @@ private:
             found.push_back(
                 {.network = *own.broadcast, .prefix = host, .zone = own.zone, .gateway = {}, .blackhole = true});
         }
-        if (four && own.zone == Zone::kWan && own.global) wan_addresses.push_back(own.address.address.ipv4());
+        if (four && own.zone.is_wan() && own.global) wan_addresses.push_back(own.address.address.ipv4());
     }
 
     template <class Body>
@@ -188,7 +192,8 @@ private:
 
     RouteTable& routes_;
     const NetlinkMirrorOptions options_;
-    InterfaceIndices interfaces_{};
+    InterfaceZones interfaces_;
+    std::map<Zone, NetlinkMirrorOptions::Interface> of_zone_;
     NetlinkSocket notifications_;
     NetlinkSocket requests_;
     NeighbourResolver resolver_;

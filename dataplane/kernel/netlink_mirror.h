@@ -17,11 +17,13 @@ namespace heartgate::dataplane {
 
 struct NetlinkMirrorOptions {
     struct Interface {
-        int index = 0;           // ifindex, 0: the zone has none
-        std::uint16_t vlan = 0;  // tag of the port's frames
+        int index = 0;  // ifindex
+        Zone zone;
+        std::uint8_t port = 0;   // of the zone
+        std::uint16_t vlan = 0;  // tag of the zone's frames
     };
-    std::array<Interface, kPorts> interfaces;  // by Zone
-    std::vector<Route> static_routes;          // always there, beside the kernel's
+    std::vector<Interface> interfaces;
+    std::vector<Route> static_routes;  // always there, beside the kernel's
     // Called on the mirror's thread (the first time on the constructor's) with the WAN interface's IPv4 addresses of
     // global scope, network order, sorted, each time they have changed.
     std::function<void(const std::vector<std::uint32_t>&)> wan_addresses;

@@ -62,11 +62,9 @@ std::optional<IpAddress> via(const nlattr* attribute) {
     return std::nullopt;
 }
 
-std::optional<Zone> zone_of(int index, const InterfaceIndices& interfaces) {
-    for (std::size_t zone = 0; zone < kPorts; ++zone) {
-        if (index != 0 && interfaces[zone] == index) return static_cast<Zone>(zone);
-    }
-    return std::nullopt;
+std::optional<Zone> zone_of(int index, const InterfaceZones& interfaces) {
+    const auto found = interfaces.find(index);
+    return found == interfaces.end() ? std::nullopt : std::optional{found->second};
 }
 
 // LINKDOWN does not count: the link is our own descriptor, and comes up a moment after it was opened.
@@ -74,7 +72,7 @@ bool is_dead(unsigned flags) { return (flags & RTNH_F_DEAD) != 0; }
 
 // Fills zone and gateway; false: through no interface of ours.
 bool take_next_hop(Route& route, int index, const nlattr* gateway, const nlattr* gateway_via, int family,
-                   const InterfaceIndices& interfaces) {
+                   const InterfaceZones& interfaces) {
     const auto zone = zone_of(index, interfaces);
     if (!zone) return false;
     route.zone = *zone;
@@ -82,7 +80,7 @@ bool take_next_hop(Route& route, int index, const nlattr* gateway, const nlattr*
     return gateway == nullptr || route.gateway.has_value();
 }
 
-bool take_multipath(Route& route, const nlattr* multipath, int family, const InterfaceIndices& interfaces) {
+bool take_multipath(Route& route, const nlattr* multipath, int family, const InterfaceZones& interfaces) {
     // Copied, so that the macros below may walk it.
     std::vector<char> bytes(mnl_attr_get_payload_len(multipath));
     std::memcpy(bytes.data(), mnl_attr_get_payload(multipath), bytes.size());
@@ -104,7 +102,7 @@ bool take_multipath(Route& route, const nlattr* multipath, int family, const Int
 
 }  // namespace
 
-std::optional<Route> parse_route(const nlmsghdr& message, const InterfaceIndices& interfaces) {
+std::optional<Route> parse_route(const nlmsghdr& message, const InterfaceZones& interfaces) {
     Attributes attributes{};
     const auto* body = parse<rtmsg>(message, attributes);
     if (body == nullptr || (body->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
@@ -144,7 +142,7 @@ std::optional<Route> parse_route(const nlmsghdr& message, const InterfaceIndices
     return route;
 }
 
-std::optional<InterfaceAddress> parse_address(const nlmsghdr& message, const InterfaceIndices& interfaces) {
+std::optional<InterfaceAddress> parse_address(const nlmsghdr& message, const InterfaceZones& interfaces) {
     Attributes attributes{};
     const auto* body = parse<ifaddrmsg>(message, attributes);
     if (body == nullptr) return std::nullopt;
@@ -161,7 +159,7 @@ std::optional<InterfaceAddress> parse_address(const nlmsghdr& message, const Int
                             .broadcast = address(attributes[IFA_BROADCAST], body->ifa_family)};
 }
 
-std::optional<NeighbourEvent> parse_neighbour(const nlmsghdr& message, const InterfaceIndices& interfaces) {
+std::optional<NeighbourEvent> parse_neighbour(const nlmsghdr& message, const InterfaceZones& interfaces) {
     Attributes attributes{};
     const auto* body = parse<ndmsg>(message, attributes);
     if (body == nullptr || (body->ndm_flags & NTF_PROXY) != 0) return std::nullopt;
@@ -176,7 +174,7 @@ std::optional<NeighbourEvent> parse_neighbour(const nlmsghdr& message, const Int
     return event;
 }
 
-std::optional<LinkState> parse_link(const nlmsghdr& message, const InterfaceIndices& interfaces) {
+std::optional<LinkState> parse_link(const nlmsghdr& message, const InterfaceZones& interfaces) {
     Attributes attributes{};
     const auto* body = parse<ifinfomsg>(message, attributes);
     if (body == nullptr) return std::nullopt;

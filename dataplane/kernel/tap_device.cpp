@@ -91,7 +91,7 @@ void write_settings(const std::string& name, Zone zone) {
     // IPv6 forwards when this one is on, whatever the device says.
     write_setting(name, ipv6 + "all/forwarding", "0", true);
     write_setting(name, ipv6 + name + "/forwarding", "0", true);
-    if (zone == Zone::kLan) write_setting(name, ipv6 + name + "/accept_ra", "0", true);  // we are the router
+    if (zone.is_inside()) write_setting(name, ipv6 + name + "/accept_ra", "0", true);  // we are the router
     write_neighbour_settings(name, "ipv6");
 }
 

@@ -15,7 +15,7 @@ namespace heartgate::dataplane {
 
 struct TapOptions {
     std::string name;  // "hg-lan"
-    Zone zone = Zone::kLan;
+    Zone zone;
     MacAddress mac{};  // the port's own
     std::uint16_t mtu = 1500;
     std::uint16_t vlan = 0;           // tag of the port's frames; the TAP's are untagged

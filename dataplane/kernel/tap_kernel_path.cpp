@@ -49,7 +49,7 @@ using Ring = std::unique_ptr<rte_ring, FreeRing>;
 
 struct ResolveRequest {
     IpAddress address;
-    std::uint32_t zone;
+    std::uint32_t zone;  // number
 };
 static_assert(sizeof(ResolveRequest) % 4 == 0);  // as rte_ring wants it
 
@@ -110,14 +110,14 @@ struct TapKernelPath::Thread {
         std::uint16_t vlan;
     };
     struct Worker {
-        std::array<Rings, kPorts> rings;
+        std::array<Rings, kMostZones> rings;  // by zone
         Ring resolve;
     };
 
     rte_mempool* pool;
     contract::Doorbell* doorbells;
     std::vector<Worker> workers;
-    std::array<std::optional<Tap>, kPorts> taps;
+    std::array<std::optional<Tap>, kMostZones> taps;  // by zone
     NeighbourResolver resolver;
     Count to_kernel, to_kernel_failed, from_kernel, from_kernel_full, resolved;
     std::optional<ControlThread> thread;  // last: ends before what it uses
@@ -135,9 +135,10 @@ struct TapKernelPath::Thread {
 TapKernelPath::Thread::Thread(const TapKernelPathOptions& options) : pool{options.pool}, doorbells{options.doorbells} {
     for (unsigned worker = 0; worker < options.workers; ++worker) {
         Worker& made = workers.emplace_back();
-        for (std::size_t zone = 0; zone < kPorts; ++zone) {
+        for (const TapOptions& tap : options.taps) {
+            const std::size_t zone = tap.zone.number();
             const auto name = [&options, worker, zone](char direction) {
-                return fmt::format("{}_{}{}{}", options.name, worker, zone, direction);
+                return fmt::format("{}_{}_{}{}", options.name, worker, zone, direction);
             };
             for (std::size_t queue = 0; queue < kPuntQueues; ++queue) {
                 made.rings[zone].to_kernel[queue] =
@@ -148,7 +149,7 @@ TapKernelPath::Thread::Thread(const TapKernelPathOptions& options) : pool{option
         made.resolve = make_ring(fmt::format("{}_{}r", options.name, worker), sizeof(ResolveRequest), kResolveRing);
     }
     for (const TapOptions& tap : options.taps) {
-        taps[static_cast<std::size_t>(tap.zone)].emplace(Tap{TapDevice{tap}, tap.vlan});
+        taps[tap.zone.number()].emplace(Tap{TapDevice{tap}, tap.vlan});
     }
     thread.emplace("hg-kernel-path", [this](const std::atomic<bool>& stop) { run(stop); });
 }
@@ -157,6 +158,7 @@ TapKernelPath::Thread::~Thread() {
     thread.reset();
     for (const Worker& worker : workers) {
         for (const Rings& rings : worker.rings) {
+            if (!rings.from_kernel) continue;
             for (const Ring& ring : rings.to_kernel) free_packets(ring.get());
             free_packets(rings.from_kernel.get());
         }
@@ -165,8 +167,8 @@ TapKernelPath::Thread::~Thread() {
 
 void TapKernelPath::Thread::run(const std::atomic<bool>& stop) noexcept {
     prctl(PR_SET_TIMERSLACK, 1);  // else every wait is 50 us longer
-    std::array<pollfd, kPorts> descriptors{};
-    for (std::size_t zone = 0; zone < kPorts; ++zone) {
+    std::array<pollfd, kMostZones> descriptors{};
+    for (std::size_t zone = 0; zone < kMostZones; ++zone) {
         descriptors[zone] = {.fd = taps[zone] ? taps[zone]->device.descriptor() : -1, .events = POLLIN, .revents = 0};
     }
     Clock::time_point busy_until = Clock::now();
@@ -182,7 +184,7 @@ void TapKernelPath::Thread::run(const std::atomic<bool>& stop) noexcept {
             for (pollfd& descriptor : descriptors) descriptor.revents = 0;
         }
         work = resolve();
-        for (std::size_t zone = 0; zone < kPorts; ++zone) {
+        for (std::size_t zone = 0; zone < kMostZones; ++zone) {
             if (!taps[zone]) continue;
             work += deliver(zone);
             if ((descriptors[zone].revents & POLLIN) != 0) work += collect(zone);
@@ -292,26 +294,27 @@ TapKernelPath::TapKernelPath(const TapKernelPathOptions& options) : thread_{std:
 TapKernelPath::~TapKernelPath() = default;
 
 bool TapKernelPath::punt(unsigned worker, Zone zone, PuntQueue queue, Permit, rte_mbuf* packet) noexcept {
-    const auto port = static_cast<std::size_t>(zone);
-    if (!thread_->taps[port]) return false;
-    rte_ring* ring = thread_->workers[worker].rings[port].to_kernel[static_cast<std::size_t>(queue)].get();
+    const std::size_t of = zone.number();
+    if (!thread_->taps[of]) return false;
+    rte_ring* ring = thread_->workers[worker].rings[of].to_kernel[static_cast<std::size_t>(queue)].get();
     return rte_ring_sp_enqueue(ring, packet) == 0;
 }
 
 std::uint16_t TapKernelPath::take(unsigned worker, Zone zone, rte_mbuf** packets, std::uint16_t most) noexcept {
-    rte_ring* ring = thread_->workers[worker].rings[static_cast<std::size_t>(zone)].from_kernel.get();
+    rte_ring* ring = thread_->workers[worker].rings[zone.number()].from_kernel.get();
+    if (ring == nullptr) return 0;
     return static_cast<std::uint16_t>(
         rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(packets), most, nullptr));
 }
 
 void TapKernelPath::resolve(unsigned worker, Zone zone, const IpAddress& address) noexcept {
-    ResolveRequest request{.address = address, .zone = static_cast<std::uint32_t>(zone)};
+    ResolveRequest request{.address = address, .zone = static_cast<std::uint32_t>(zone.number())};
     // Full: asked again by the next packet.
     (void)rte_ring_sp_enqueue_elem(thread_->workers[worker].resolve.get(), &request, sizeof(request));
 }
 
 int TapKernelPath::interface_index(Zone zone) const noexcept {
-    const auto& tap = thread_->taps[static_cast<std::size_t>(zone)];
+    const auto& tap = thread_->taps[zone.number()];
     return tap ? tap->device.index() : 0;
 }
 

@@ -29,6 +29,7 @@ struct alignas(64) PacketMeta {
     std::uint8_t hop_limit = 0;
     std::uint8_t tcp_flags = 0;
     contract::DropReason reason = contract::DropReason::kNone;
+    Zone zone = kAppliance;  // that it came from; kAppliance: Linux sent it, or its tag is unknown
 
     bool has_key : 1 = false;              // TCP, UDP or ICMP echo, not in fragments
     bool fragment : 1 = false;             // a part of an IP packet

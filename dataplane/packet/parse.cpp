@@ -197,7 +197,7 @@ void keep_apart(PacketMeta& meta) noexcept {
     meta.fragment_key = true;
 }
 
-DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta& meta) noexcept {
+DropReason parse_ipv4(const Input& input, PacketMeta& meta) noexcept {
     if (!input.holds(meta.network, ipv4::kLength)) return DropReason::kTruncated;
     const std::uint8_t* ip = input.at(meta.network);
     // RFC 1812, 5.2.2: version, header length, total length, checksum.
@@ -236,7 +236,7 @@ DropReason parse_ipv4(const Input& input, const ParseOrigin& origin, PacketMeta&
     meta.key.source = load_raw<std::uint32_t>(ip + ipv4::kSource);
     meta.key.destination = load_raw<std::uint32_t>(ip + ipv4::kDestination);
     meta.key.protocol = meta.protocol;
-    meta.key.port = static_cast<std::uint8_t>(origin.zone);
+    meta.key.port = meta.zone.raw();
     meta.key.vlan = meta.vlan;
     fill_ports(input, meta, meta.key);
     if (meta.fragment) [[unlikely]] {
@@ -329,7 +329,7 @@ DropReason walk_extension_headers(const Input& input, std::size_t end, PacketMet
     return DropReason::kBadIpHeader;
 }
 
-DropReason parse_ipv6(const Input& input, const ParseOrigin& origin, PacketMeta& meta, FlowKey6& key) noexcept {
+DropReason parse_ipv6(const Input& input, PacketMeta& meta, FlowKey6& key) noexcept {
     if (!input.holds(meta.network, ipv6::kLength)) return DropReason::kTruncated;
     const std::uint8_t* ip = input.at(meta.network);
     if ((ip[0] >> 4U) != 6) return DropReason::kBadIpHeader;  // RFC 8200, 3
@@ -349,7 +349,7 @@ DropReason parse_ipv6(const Input& input, const ParseOrigin& origin, PacketMeta&
     std::memcpy(key.source.data(), ip + ipv6::kSource, key.source.size());
     std::memcpy(key.destination.data(), ip + ipv6::kDestination, key.destination.size());
     key.protocol = meta.protocol;
-    key.port = static_cast<std::uint8_t>(origin.zone);
+    key.port = meta.zone.raw();
     key.vlan = meta.vlan;
     key.zero = 0;
     fill_ports(input, meta, key);
@@ -388,29 +388,30 @@ DropReason check_tags(const Input& input, std::uint16_t stripped_tag, const Pars
         meta.ether_type = load16(input.at(ethernet::kLength + 2));
         meta.network = ethernet::kLength + ethernet::kTagLength;
     }
-    if (meta.ether_type == ethernet::kVlan || meta.ether_type == ethernet::kServiceVlan || vlan != origin.vlan) {
+    if (meta.ether_type == ethernet::kVlan || meta.ether_type == ethernet::kServiceVlan) {
         return DropReason::kUnknownVlan;
     }
     meta.vlan = vlan;
-    return DropReason::kNone;
+    if (origin.zones == nullptr) return vlan == origin.linux_vlan ? DropReason::kNone : DropReason::kUnknownVlan;
+    meta.zone = (*origin.zones)[vlan];
+    return meta.zone.is_appliance() ? DropReason::kUnknownVlan : DropReason::kNone;
 }
 
 DropReason parse_frame(const Input& input, std::uint16_t stripped_tag, const ParseOrigin& origin, PacketMeta& meta,
                        FlowKey6& key6) noexcept {
     if (!input.holds(0, ethernet::kLength)) return DropReason::kTruncated;
     meta.source_mac = load_mac(input.at(ethernet::kSource));  // the type lies behind it
-    DropReason reason = DropReason::kNone;
-    if (origin.zone != Zone::kLocal) {
+    DropReason reason = check_tags(input, stripped_tag, origin, meta);
+    if (reason != DropReason::kNone) return reason;
+    if (origin.zones != nullptr) {
         reason = check_link_addresses(input, origin, meta);
         if (reason != DropReason::kNone) return reason;
     }
-    reason = check_tags(input, stripped_tag, origin, meta);
-    if (reason != DropReason::kNone) return reason;
     switch (meta.ether_type) {
         case ethernet::kIpv4:
-            return parse_ipv4(input, origin, meta);
+            return parse_ipv4(input, meta);
         case ethernet::kIpv6:
-            return parse_ipv6(input, origin, meta, key6);
+            return parse_ipv6(input, meta, key6);
         case ethernet::kArp:
             return parse_arp(input, meta);
         default:

@@ -8,15 +8,15 @@
 
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/packet_meta.h"
-#include "dataplane/port/zone.h"
+#include "dataplane/port/zone_table.h"
 
 namespace heartgate::dataplane {
 
 // Where a frame comes from.
 struct ParseOrigin {
-    std::uint64_t mac = 0;   // the appliance's on this port, as flow_record.h packs it
-    std::uint16_t vlan = 0;  // the zone's tag, 0: untagged
-    Zone zone = Zone::kLan;  // kLocal: Linux sent it; link-layer addresses are not checked then
+    std::uint64_t mac = 0;                   // the appliance's on this port, as flow_record.h packs it
+    const ZoneTable::Tags* zones = nullptr;  // of the port; null: Linux sent it, link-layer addresses are not checked
+    std::uint16_t linux_vlan = 0;            // tag of all that Linux sends this way, 0: untagged
 };
 
 // `bytes`: the frame, or its first segment, which must hold all headers. `frame_length`: of the whole frame, at least

@@ -15,15 +15,12 @@ namespace heartgate::dataplane {
 namespace {
 
 using Error = tl::unexpected<std::string>;
-constexpr std::uint8_t kAnyZone = 0xff;
 
-std::uint8_t zone_bit(Zone zone) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(zone)); }
-
-tl::expected<std::uint8_t, std::string> zones(const std::string& name) {
-    if (name.empty()) return kAnyZone;
-    if (name == "lan") return zone_bit(Zone::kLan);
-    if (name == "wan") return zone_bit(Zone::kWan);
-    return Error{fmt::format("found zone '{}'; allowed: lan, wan, or nothing for any", name)};
+// Empty: any.
+tl::expected<std::optional<Zone>, std::string> zone(const std::string& name, const ZoneTable& zones) {
+    if (name.empty()) return std::nullopt;
+    if (const auto known = zones.named(name)) return known;
+    return Error{fmt::format("found zone '{}'; allowed: {}, or nothing for any", name, zones.names())};
 }
 
 tl::expected<Network, std::string> network(const std::string& text) {
@@ -89,13 +86,13 @@ tl::expected<CompiledPolicy::Action, std::string> action(const v1::Rule& rule) {
     }
 }
 
-tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
+tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from, const ZoneTable& zones) {
     const auto verb = action(from);
     if (!verb) return Error{verb.error()};
-    const auto from_zones = zones(from.from_zone());
-    if (!from_zones) return Error{"from_zone: " + from_zones.error()};
-    const auto to_zones = zones(from.to_zone());
-    if (!to_zones) return Error{"to_zone: " + to_zones.error()};
+    const auto from_zone = zone(from.from_zone(), zones);
+    if (!from_zone) return Error{"from_zone: " + from_zone.error()};
+    const auto to_zone = zone(from.to_zone(), zones);
+    if (!to_zone) return Error{"to_zone: " + to_zone.error()};
     auto sources = networks(from.from_networks());
     if (!sources) return Error{"from_networks: " + sources.error()};
     auto destinations = networks(from.to_networks());
@@ -107,8 +104,8 @@ tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
     CompiledPolicy::Rule rule{.id = from.id(),
                               .action = *verb,
                               .answer = from.action() == v1::REJECT || from.otherwise() == v1::REJECT,
-                              .from_zones = *from_zones,
-                              .to_zones = *to_zones,
+                              .from_zone = *from_zone,
+                              .to_zone = *to_zone,
                               .source = *source,
                               .destination = *destination,
                               .from = std::move(*sources),
@@ -128,7 +125,8 @@ tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from) {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build(const v1::Policy& policy) {
+tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build(const v1::Policy& policy,
+                                                                                 const ZoneTable& zones) {
     if (policy.rules_size() > kMostRules) {
         return Error{fmt::format("policy: found {} rules; allowed: {}", policy.rules_size(), kMostRules)};
     }
@@ -145,7 +143,7 @@ tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build
             return Error{fmt::format("policy: rule '{}': found id {}; allowed: its position, {}", from.name(),
                                      from.id(), position)};
         }
-        auto rule = compile(from);
+        auto rule = compile(from, zones);
         if (!rule) return Error{fmt::format("policy: rule {} '{}': {}", from.id(), from.name(), rule.error())};
         compiled->rules_.push_back(std::move(*rule));
     }
@@ -164,8 +162,8 @@ tl::expected<void, std::string> CompiledPolicy::index() {
     std::vector<RuleIndex::Pattern> patterns;
     patterns.reserve(rules_.size());
     for (const Rule& rule : rules_) {
-        patterns.push_back({.from_zones = rule.from_zones,
-                            .to_zones = rule.to_zones,
+        patterns.push_back({.from_zone = rule.from_zone,
+                            .to_zone = rule.to_zone,
                             .from = rule.from,
                             .to = rule.to,
                             .services = rule.services});
@@ -176,7 +174,8 @@ tl::expected<void, std::string> CompiledPolicy::index() {
 
     patterns.clear();
     for (const Allowed& one : allowed_) {
-        patterns.push_back({.from = {}, .to = {&one.network, 1}, .services = {&one.service, 1}});
+        patterns.push_back(
+            {.from_zone = {}, .to_zone = {}, .from = {}, .to = {&one.network, 1}, .services = {&one.service, 1}});
     }
     auto allowed = RuleIndex::build(patterns);
     if (!allowed) return Error{"policy: allowed: " + allowed.error()};

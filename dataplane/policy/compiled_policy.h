@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -13,7 +14,7 @@
 #include "dataplane/contract/heartbeat_condition.h"
 #include "dataplane/policy/network.h"
 #include "dataplane/policy/rule_index.h"
-#include "dataplane/port/zone.h"
+#include "dataplane/port/zone_table.h"
 
 namespace heartgate::v1 {
 class Policy;
@@ -33,9 +34,9 @@ public:
     struct Rule {
         std::uint32_t id = 0;  // position from 1
         Action action = Action::kDrop;
-        bool answer = false;          // tell a LAN machine whose packets this rule does not let pass
-        std::uint8_t from_zones = 0;  // bit per Zone
-        std::uint8_t to_zones = 0;
+        bool answer = false;            // tell a LAN machine whose packets this rule does not let pass
+        std::optional<Zone> from_zone;  // nothing: any
+        std::optional<Zone> to_zone;
         contract::HeartbeatCondition source;
         contract::HeartbeatCondition destination;
         std::vector<Network> from;  // empty: any
@@ -49,7 +50,8 @@ public:
 
     // Errors: one sentence that names the rule, the field, what was found and what is allowed.
     // Needs EAL; ten thousand rules take up to seconds.
-    [[nodiscard]] static tl::expected<std::unique_ptr<CompiledPolicy>, std::string> build(const v1::Policy& policy);
+    [[nodiscard]] static tl::expected<std::unique_ptr<CompiledPolicy>, std::string> build(const v1::Policy& policy,
+                                                                                          const ZoneTable& zones);
 
     // The first rule that matches zones, networks and service; nullptr: none (rule 0).
     [[nodiscard]] const Rule* match(const Question& question) const noexcept;

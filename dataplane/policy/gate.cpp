@@ -18,7 +18,8 @@ namespace {
 bool is_ip(std::uint16_t ether_type) { return ether_type == ethernet::kIpv4 || ether_type == ethernet::kIpv6; }
 
 bool matches(const LocalService& service, const Question& question, LocalTarget target, std::uint16_t heartbeat_port) {
-    if (service.zone != question.from || service.ether_type != question.ether_type || service.target != target) {
+    if ((service.side == Side::kInside) != question.from.is_inside() || service.ether_type != question.ether_type ||
+        service.target != target) {
         return false;
     }
     if (service.protocol != 0 && service.protocol != question.protocol) return false;
@@ -42,9 +43,9 @@ Verdict Gate::decide(const Question& question) const noexcept {
     verdict.policy_epoch = policy_epoch();
     verdict.source_word = endpoints_.word(question.source_endpoint);
     verdict.destination_word = endpoints_.word(question.destination_endpoint);
-    if (question.from == Zone::kLocal) {
+    if (question.from.is_appliance()) {
         verdict.reason = from_appliance(question, verdict.destination_word.state().isolated);
-    } else if (question.to == Zone::kLocal) {
+    } else if (question.to.is_appliance()) {
         verdict.reason = local_in(question, verdict.source_word.state().isolated);
     } else {
         decide_transit(question, verdict);
@@ -67,7 +68,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     const contract::EndpointState source = verdict.source_word.state();
     const contract::EndpointState destination = verdict.destination_word.state();
     // Looked up for those alone who need it.
-    const auto remediation = [&] { return question.from == Zone::kLan && policy->allowed(question); };
+    const auto remediation = [&] { return question.from.is_inside() && policy->allowed(question); };
 
     const CompiledPolicy::Rule* rule = policy->match(question);
     verdict.rule = rule == nullptr ? 0 : rule->id;
@@ -82,7 +83,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     }
 
     if (rule == nullptr) {
-        verdict.reason = question.from == Zone::kWan ? DropReason::kUnsolicited : DropReason::kDefaultDrop;
+        verdict.reason = question.from.is_wan() ? DropReason::kUnsolicited : DropReason::kDefaultDrop;
         return;
     }
     if (rule->action != CompiledPolicy::Action::kAccept) {
@@ -101,7 +102,7 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
 }
 
 bool Gate::answers(Zone from, DropReason reason, std::uint32_t rule) const noexcept {
-    if (from != Zone::kLan) return false;
+    if (!from.is_inside()) return false;
     switch (reason) {
         case DropReason::kRuleReject:
         case DropReason::kIsolatedSource:
@@ -136,7 +137,7 @@ bool Gate::answers_service(const Question& question, bool isolated) const noexce
     if (!is_ip(question.ether_type)) return true;  // ARP
     Question asked;
     asked.from = question.to;
-    asked.to = Zone::kLocal;
+    asked.to = kAppliance;
     asked.ether_type = question.ether_type;
     asked.protocol = question.protocol;
     asked.source = question.destination;

@@ -20,8 +20,8 @@ class CompiledPolicy;
 
 // Everything a decision depends on: always the initiator's original tuple, never a translated one.
 struct Question {
-    Zone from = Zone::kLan;
-    Zone to = Zone::kWan;
+    Zone from;
+    Zone to;
     std::uint16_t ether_type = ethernet::kIpv4;  // host order; not IP (ARP): the fields below stay zero
     std::uint8_t protocol = 0;                   // IPPROTO_*
     IpAddress source{};

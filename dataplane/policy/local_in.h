@@ -12,7 +12,6 @@
 #include "dataplane/packet/address.h"
 #include "dataplane/packet/ether_type.h"
 #include "dataplane/policy/network.h"
-#include "dataplane/port/zone.h"
 
 namespace heartgate::dataplane {
 
@@ -40,8 +39,14 @@ enum class Audience : std::uint8_t {
     kPingedWan,       // anyone, if ping on the WAN is on
 };
 
+// Where it comes from.
+enum class Side : std::uint8_t {
+    kInside,  // a zone in which machines may be endpoints
+    kWan,
+};
+
 struct LocalService {
-    Zone zone;
+    Side side;
     std::uint16_t ether_type;
     std::uint8_t protocol;  // 0: any (not IP)
     LocalTarget target;
@@ -54,44 +59,44 @@ inline constexpr std::uint16_t kHeartbeatPort = 0;  // in the table: LocalInOpti
 
 // clang-format off
 inline constexpr std::array kLocalIn{
-    // --- LAN: address resolution
-    LocalService{Zone::kLan, ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 133, 136, Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       133, 136, Audience::kAnyone},
+    // --- inside: address resolution
+    LocalService{Side::kInside, ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 133, 136, Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       133, 136, Audience::kAnyone},
     // DHCP server
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 67,  67,  Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       67,  67,  Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kMulticast, 547, 547, Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       547, 547, Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 67,  67,  Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       67,  67,  Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kMulticast, 547, 547, Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       547, 547, Audience::kAnyone},
     // heartbeat, enrolment and renewal
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kHeartbeat, kHeartbeatPort, kHeartbeatPort, Audience::kAnyone},
     // ping, and ICMP errors for the appliance's own connections
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kHeartbeat, 8,   8,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kHeartbeat, 128, 128, Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kHeartbeat, 8,   8,   Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       3,   3,   Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kHeartbeat, 128, 128, Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       1,   3,   Audience::kNotIsolated},
     // DNS
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       53,  53,  Audience::kNotIsolated},
     // administration
-    LocalService{Zone::kLan, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
-    LocalService{Zone::kLan, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
+    LocalService{Side::kInside, ethernet::kIpv4, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
+    LocalService{Side::kInside, ethernet::kIpv6, IPPROTO_TCP,    LocalTarget::kOwn,       22,  22,  Audience::kAdministration},
     // --- WAN: address resolution
-    LocalService{Zone::kWan, ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
-    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 134, 136, Audience::kAnyone},
-    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       134, 136, Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kArp,  0,              LocalTarget::kLinkLayer, 0,   0,   Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kMulticast, 134, 136, Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       134, 136, Audience::kAnyone},
     // the appliance's own DHCP
-    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 68,  68,  Audience::kAnyone},
-    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       68,  68,  Audience::kAnyone},
-    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       546, 546, Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kBroadcast, 68,  68,  Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kIpv4, IPPROTO_UDP,    LocalTarget::kOwn,       68,  68,  Audience::kAnyone},
+    LocalService{Side::kWan,    ethernet::kIpv6, IPPROTO_UDP,    LocalTarget::kOwn,       546, 546, Audience::kAnyone},
     // ping; ICMP errors about the appliance's own connections belong to flows
-    LocalService{Zone::kWan, ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kPingedWan},
-    LocalService{Zone::kWan, ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kPingedWan},
+    LocalService{Side::kWan,    ethernet::kIpv4, IPPROTO_ICMP,   LocalTarget::kOwn,       8,   8,   Audience::kPingedWan},
+    LocalService{Side::kWan,    ethernet::kIpv6, IPPROTO_ICMPV6, LocalTarget::kOwn,       128, 128, Audience::kPingedWan},
 };
 // clang-format on
 

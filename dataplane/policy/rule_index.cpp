@@ -22,9 +22,8 @@ namespace heartgate::dataplane {
 namespace {
 
 using Error = tl::unexpected<std::string>;
-constexpr std::uint8_t kAllZones = 0xff;
 
-// What a trie reads: addresses and port in network order, zones as one bit each.
+// What a trie reads: addresses and port in network order, zones as Zone::raw().
 template <std::size_t Words>
 struct alignas(4) Input {
     std::uint8_t protocol = 0;
@@ -89,10 +88,9 @@ void set_network(const Network* network, rte_acl_field* field) {
     }
 }
 
-void set_zones(std::uint8_t zones, rte_acl_field& field) {
-    const std::uint8_t bits = zones == kAllZones ? std::uint8_t{0} : zones;
-    field.value.u8 = bits;
-    field.mask_range.u8 = bits;
+void set_zone(const std::optional<Zone>& zone, rte_acl_field& field) {
+    field.value.u8 = zone ? zone->raw() : std::uint8_t{0};
+    field.mask_range.u8 = zone ? std::uint8_t{0xff} : std::uint8_t{0};
 }
 
 // Networks of the family that a trie is for; nullptr stands for any. None: the pattern is for the other family.
@@ -134,8 +132,8 @@ struct Entries {
                     field += 1 + 2 * Words;
                     field[0].value.u16 = service.port_from;
                     field[0].mask_range.u16 = service.port_to;
-                    set_zones(pattern.from_zones, field[1]);
-                    set_zones(pattern.to_zones, field[2]);
+                    set_zone(pattern.from_zone, field[1]);
+                    set_zone(pattern.to_zone, field[2]);
                 }
             }
         }
@@ -199,8 +197,8 @@ std::uint32_t classify(const rte_acl_ctx* trie, const Question& question) noexce
     std::memcpy(input.source.data(), question.source.bytes.data() + kSkip, 4 * Words);
     std::memcpy(input.destination.data(), question.destination.bytes.data() + kSkip, 4 * Words);
     input.port = __builtin_bswap16(question.destination_port);
-    input.from_zone = static_cast<std::uint8_t>(1U << static_cast<unsigned>(question.from));
-    input.to_zone = static_cast<std::uint8_t>(1U << static_cast<unsigned>(question.to));
+    input.from_zone = question.from.raw();
+    input.to_zone = question.to.raw();
     const auto* data = reinterpret_cast<const std::uint8_t*>(&input);
     std::uint32_t position = 0;
     return rte_acl_classify(trie, &data, &position, 1, 1) == 0 ? position : 0;

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "dataplane/policy/network.h"
+#include "dataplane/port/zone.h"
 
 struct rte_acl_ctx;
 
@@ -31,8 +33,8 @@ public:
     static constexpr std::size_t kMostEntries = 16'384;
 
     struct Pattern {
-        std::uint8_t from_zones = 0xff;  // bit per Zone: all, or one
-        std::uint8_t to_zones = 0xff;
+        std::optional<Zone> from_zone;  // nothing: any
+        std::optional<Zone> to_zone;
         std::span<const Network> from;  // empty: any
         std::span<const Network> to;
         std::span<const Service> services;

@@ -7,16 +7,13 @@
 #include <cstdint>
 #include <string>
 
-#include "dataplane/config/config.h"
+#include "dataplane/config/attachment.h"
 #include "dataplane/packet/address.h"
-#include "dataplane/port/zone.h"
 
 namespace heartgate::dataplane {
 
 // A vdev ("net_tap0,iface=lan-port") as against a PCI address ("0000:01:00.0").
 [[nodiscard]] bool is_virtual(const std::string& device);
-
-[[nodiscard]] constexpr const char* name_of(Zone zone) { return zone == Zone::kLan ? "lan" : "wan"; }
 
 struct Port {
     std::uint16_t id = 0;  // DPDK's
@@ -27,7 +24,7 @@ struct Port {
 // promiscuous mode: flooded and foreign frames are to be counted, not to vanish. Which MAC address it speaks with:
 // the configured one; else a NIC's own; else, for a vdev, `interface_mac` (of the exception interface, if there is one
 // already); else a fixed locally administered one. Throws std::runtime_error: one sentence with what mends it.
-[[nodiscard]] Port open_port(Zone zone, const PortConfig& config, unsigned queues, rte_mempool* pool,
+[[nodiscard]] Port open_port(const PortConfig& config, std::uint8_t number, unsigned queues, rte_mempool* pool,
                              const MacAddress* interface_mac);
 
 // At a clean end. A NIC is stopped, so that it writes into no memory that is gone; a vdev is left as it is, since

@@ -28,7 +28,7 @@ struct NeighbourKey {
     IpAddress address;
     std::uint32_t zone;
 };
-NeighbourKey key_of(Zone zone, const IpAddress& address) { return {address, static_cast<std::uint32_t>(zone)}; }
+NeighbourKey key_of(Zone zone, const IpAddress& address) { return {address, zone.raw()}; }
 
 struct FreeRib {
     void operator()(rte_rib* rib) const noexcept { rte_rib_free(rib); }
@@ -38,16 +38,16 @@ struct FreeRib {
 // What the rib holds per prefix.
 struct Target {
     RouteResult::Kind kind = RouteResult::Kind::kNone;  // kUnresolved stands for "towards a neighbour"
-    Zone zone = Zone::kWan;
+    Zone zone;
     std::uint32_t gateway = 0;  // index from 1; 0: on-link
 
     [[nodiscard]] std::uint64_t pack() const noexcept {
-        return static_cast<std::uint64_t>(kind) | (static_cast<std::uint64_t>(zone) << 8U) |
+        return static_cast<std::uint64_t>(kind) | (static_cast<std::uint64_t>(zone.raw()) << 8U) |
                (static_cast<std::uint64_t>(gateway) << 32U);
     }
     [[nodiscard]] static Target unpack(std::uint64_t value) noexcept {
         return {.kind = static_cast<RouteResult::Kind>(value & 0xffU),
-                .zone = static_cast<Zone>((value >> 8U) & 0xffU),
+                .zone = Zone::from_raw(static_cast<std::uint8_t>(value >> 8U)),
                 .gateway = static_cast<std::uint32_t>(value >> 32U)};
     }
 };
@@ -101,7 +101,7 @@ public:
         return true;
     }
     [[nodiscard]] const IpAddress& own(Zone zone, bool ipv6) const noexcept {
-        return own_[static_cast<std::size_t>(zone)][ipv6 ? 1 : 0];
+        return own_[zone.number()][ipv6 ? 1 : 0];
     }
 
 private:
@@ -123,14 +123,14 @@ private:
     void find_own(const std::map<Prefix, Route>& best) {
         own_ = {};
         for (const auto& [prefix, route] : best) {
-            if (!route.local || route.zone == Zone::kLocal || is_ipv6_link_local(route.network)) continue;
+            if (!route.local || route.zone.is_appliance() || is_ipv6_link_local(route.network)) continue;
             const bool on_link = std::any_of(best.begin(), best.end(), [&route = route](const auto& other) {
                 const Route& network = other.second;
                 const bool host = network.prefix == (network.network.is_ipv4() ? 32 : 128);
                 return !network.local && !network.blackhole && !network.gateway && network.prefix > 0 && !host &&
                        network.zone == route.zone && Network{network.network, network.prefix}.contains(route.network);
             });
-            IpAddress& own = own_[static_cast<std::size_t>(route.zone)][route.network.is_ipv4() ? 0 : 1];
+            IpAddress& own = own_[route.zone.number()][route.network.is_ipv4() ? 0 : 1];
             if (on_link && own == IpAddress{}) own = route.network;
         }
     }
@@ -150,17 +150,12 @@ private:
     std::unique_ptr<rte_rib6, FreeRib> six_;
     std::vector<Prefix> inserted_;
     std::vector<IpAddress> gateways_;
-    std::array<std::array<IpAddress, 2>, kPorts> own_{};  // by zone and family
+    std::array<std::array<IpAddress, 2>, kMostZones> own_{};  // by zone and family
 };
 
 }  // namespace
 
 struct RouteTable::Tables {
-    struct Port {
-        MacAddress mac{};
-        std::uint16_t mtu = 1500;
-        std::uint16_t vlan = 0;
-    };
     struct Known {
         MacAddress mac{};
         std::uint16_t next_hop = 0;
@@ -175,7 +170,7 @@ struct RouteTable::Tables {
     std::atomic<const Copy*> current;  // writer: the control thread; readers: workers
     RcuHash<NeighbourKey> neighbours;
     // The writer's own.
-    std::array<Port, kPorts> ports{};
+    std::array<Link, kMostZones> links{};
     std::map<std::pair<Zone, IpAddress>, Known> known;
     std::vector<std::uint16_t> free;
     std::deque<Retired> retired;  // next hops that a worker may still be reading
@@ -234,10 +229,10 @@ IpAddress RouteTable::own_address(Zone zone, bool ipv6) const noexcept {
     return tables_->current.load(std::memory_order_acquire)->own(zone, ipv6);
 }
 
-void RouteTable::set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu, std::uint16_t vlan) {
-    Tables::Port& port = tables_->ports[static_cast<std::size_t>(zone)];
-    if (port.mac == mac && port.mtu == mtu && port.vlan == vlan) return;
-    port = {.mac = mac, .mtu = mtu, .vlan = vlan};
+void RouteTable::set_link(Zone zone, const Link& link) {
+    Link& known = tables_->links[zone.number()];
+    if (known == link) return;
+    known = link;
     // Next hops never change once they are published: each neighbour gets a new one.
     std::vector<Neighbour> again;
     for (const auto& [where, neighbour] : tables_->known) {
@@ -278,9 +273,13 @@ bool RouteTable::set_neighbour(const Neighbour& neighbour) {
 
     const std::uint16_t index = tables.allocate();
     if (index == 0) return false;
-    const Tables::Port& port = tables.ports[static_cast<std::size_t>(neighbour.zone)];
-    next_hops_[index] = {
-        .destination = neighbour.mac, .source = port.mac, .vlan = port.vlan, .mtu = port.mtu, .zone = neighbour.zone};
+    const Link& link = tables.links[neighbour.zone.number()];
+    next_hops_[index] = {.destination = neighbour.mac,
+                         .source = link.mac,
+                         .vlan = link.vlan,
+                         .mtu = link.mtu,
+                         .zone = neighbour.zone,
+                         .port = link.port};
     if (!tables.neighbours.put(key_of(neighbour.zone, neighbour.address), index)) {
         tables.free.push_back(index);
         return false;

@@ -22,7 +22,8 @@ struct NextHop {
     MacAddress source{};       // our port's
     std::uint16_t vlan = 0;    // 0: untagged
     std::uint16_t mtu = 1500;  // IP bytes
-    Zone zone = Zone::kWan;    // port to send on
+    Zone zone;                 // that it goes to
+    std::uint8_t port = 0;     // to send on
 };
 
 struct RouteResult {
@@ -33,7 +34,7 @@ struct RouteResult {
         kUnresolved,  // `via` on `zone` has no MAC yet: ask for it and hold
     };
     Kind kind = Kind::kNone;
-    Zone zone = Zone::kWan;
+    Zone zone;
     std::uint16_t next_hop = 0;
     IpAddress via{};
 };
@@ -42,7 +43,7 @@ struct RouteResult {
 struct Route {
     IpAddress network;
     std::uint8_t prefix = 0;  // bits of the family: 0-32 or 0-128
-    Zone zone = Zone::kWan;
+    Zone zone;
     std::optional<IpAddress> gateway;
     bool local = false;  // own address: deliver to the kernel
     bool blackhole = false;
@@ -52,8 +53,18 @@ struct Route {
 };
 struct Neighbour {
     IpAddress address;
-    Zone zone = Zone::kLan;
+    Zone zone;
     MacAddress mac{};
+};
+
+// How the appliance is attached to a zone.
+struct Link {
+    MacAddress mac{};  // its own
+    std::uint16_t mtu = 1500;
+    std::uint16_t vlan = 0;  // 0: untagged
+    std::uint8_t port = 0;
+
+    friend bool operator==(const Link&, const Link&) = default;
 };
 
 class RouteTable {
@@ -81,7 +92,7 @@ public:
     [[nodiscard]] std::uint32_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
 
     // Writer: one control thread, never a worker (netlink mirror, or start-up). False: no room, nothing changed.
-    void set_port(Zone zone, const MacAddress& mac, std::uint16_t mtu, std::uint16_t vlan = 0);
+    void set_link(Zone zone, const Link& link);
     // A whole new set of routes is built and swapped. Of several for one network a local one counts, then the lowest
     // metric. Own addresses are routes with `local` and the full prefix.
     bool replace_routes(const std::vector<Route>& routes);

@@ -16,7 +16,7 @@ namespace heartgate::dataplane {
 
 struct Alarm {
     contract::DropReason reason = contract::DropReason::kNone;
-    Zone zone = Zone::kLan;
+    Zone zone;
     PackedMac mac = 0;    // source of the frame
     IpAddress address{};  // that it says to have; all zero: not known
 };

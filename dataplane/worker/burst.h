@@ -17,8 +17,8 @@ inline constexpr std::uint16_t kBurst = 32;
 static_assert(kBurst <= FlowTable::kMostKeys);
 
 struct Burst {
-    Zone ingress = Zone::kLan;  // kLocal: from Linux
-    Zone egress = Zone::kWan;   // only for what comes from Linux
+    std::uint8_t port = 0;     // that it came in by; what Linux sends leaves by it
+    Zone egress = kAppliance;  // of what Linux sends: where it goes; kAppliance: it came in by a port
     std::uint16_t count = 0;
     std::uint32_t now_ms = 0;
     std::uint32_t generation = 0;  // loaded once, before any endpoint word

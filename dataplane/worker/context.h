@@ -33,7 +33,7 @@ struct WorkerContext {
     const unsigned number;
     const WorkerDependencies deps;
     Burst burst;
-    std::array<TxBuffer, kPorts> tx;  // by Zone
+    std::array<TxBuffer, kMostPorts> tx;  // by port
     HoldQueue hold;
     std::uint32_t hold_epoch = 0;  // changes of the routes, when hold was last looked through
     FragmentQueue fragments;
@@ -47,9 +47,6 @@ struct WorkerContext {
     contract::Doorbell own_doorbell;  // where none is given
     WorkerCounters counters;
 
-    [[nodiscard]] const PortQueues& port(Zone zone) const noexcept {
-        return deps.ports[static_cast<std::size_t>(zone)];
-    }
     void count_held() noexcept { counters.held.set(std::uint64_t{hold.size()} + fragments.size()); }
     // The one way in which a packet ends without being sent.
     void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {

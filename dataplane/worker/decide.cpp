@@ -24,10 +24,10 @@ bool is_unroutable(const IpAddress& address) noexcept {
 }
 
 // Meant for this machine or for everybody on the segment, whatever the routes say.
-bool stays_here(const Burst& burst, const PacketMeta& meta) noexcept {
+bool stays_here(const PacketMeta& meta) noexcept {
     if (!meta.is_ip() || meta.neighbour_discovery || meta.group_frame || meta.group_destination) return true;
     // RFC 2131, 4.1: a DHCP server may answer to the address that the client does not have yet.
-    return burst.ingress == Zone::kWan && meta.protocol == IPPROTO_UDP && meta.destination_port == kDhcpClientPort;
+    return meta.zone.is_wan() && meta.protocol == IPPROTO_UDP && meta.destination_port == kDhcpClientPort;
 }
 
 // Can this packet be the first one of a flow?
@@ -63,12 +63,12 @@ struct Transit {
 DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet, Transit& transit,
                Verdict& verdict) noexcept {
     Question& question = transit.question;
-    if (burst.ingress == Zone::kLan) {
+    if (packet.meta.zone.is_inside()) {
         const BindingTable::Source source =
-            context.deps.bindings.source(unpack(packet.meta.source_mac), question.source, packet.meta.vlan);
+            context.deps.bindings.source(unpack(packet.meta.source_mac), question.source);
         if (source.reason != DropReason::kNone) {
             context.alarms.put({.reason = source.reason,
-                                .zone = burst.ingress,
+                                .zone = packet.meta.zone,
                                 .mac = packet.meta.source_mac,
                                 .address = question.source},
                                burst.now_ms);
@@ -78,16 +78,16 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
         context.deps.activity.seen(source.endpoint, burst.now_ms);
     }
     transit.back = context.deps.routes.lookup(question.source);
-    const DropReason source_reason = check_source(burst, question.source, transit.back);
+    const DropReason source_reason = check_source(packet.meta.zone, question.source, transit.back);
     if (source_reason != DropReason::kNone) return source_reason;
     if (transit.route.kind == RouteResult::Kind::kNone) return DropReason::kNoRoute;
     // Behind source NAT nothing but an answer comes in; and nobody's packets go from WAN to WAN.
-    if (burst.ingress == Zone::kWan &&
-        (transit.route.zone == Zone::kWan || translates(context, question.destination, question.source))) {
+    if (packet.meta.zone.is_wan() &&
+        (transit.route.zone.is_wan() || translates(context, question.destination, question.source))) {
         return DropReason::kUnsolicited;
     }
     question.to = transit.route.zone;
-    if (question.to == Zone::kLan) {
+    if (question.to.is_inside()) {
         const BindingTable::Source destination = lan_destination(context, question.destination, transit.route);
         if (destination.reason != DropReason::kNone) return destination.reason;
         question.destination_endpoint = destination.endpoint;
@@ -98,7 +98,7 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
 
 // One machine's new flows must leave time for the others' packets.
 bool may_open(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
-    return burst.ingress != Zone::kLan || context.deps.new_flows_per_second == 0 ||
+    return !packet.meta.zone.is_inside() || context.deps.new_flows_per_second == 0 ||
            context.new_flows.of(packet.meta.source_mac).take(context.deps.new_flows_per_second, burst.now_ms);
 }
 
@@ -111,9 +111,9 @@ bool leads_to_source(const WorkerContext& context, const Transit& transit) noexc
 InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet& packet, const Transit& transit,
                        const Verdict& verdict) noexcept {
     const Question& question = transit.question;
-    const bool from_lan = burst.ingress == Zone::kLan;
-    const bool known_back = transit.back.kind == RouteResult::Kind::kForward && transit.back.zone == burst.ingress &&
-                            (!from_lan || leads_to_source(context, transit));
+    const bool from_inside = packet.meta.zone.is_inside();
+    const bool known_back = transit.back.kind == RouteResult::Kind::kForward && transit.back.zone == packet.meta.zone &&
+                            (!from_inside || leads_to_source(context, transit));
     const NextHop& next_hop = context.deps.routes.next_hop(transit.route.next_hop);
     NewFlow flow{
         .question = question,
@@ -121,14 +121,13 @@ InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet&
                      .generation = burst.generation,
                      .source_endpoint = question.source_endpoint,
                      .destination_endpoint = question.destination_endpoint,
-                     .lan_mac = from_lan ? packet.meta.source_mac : pack(next_hop.destination)},
+                     .lan_mac = from_inside ? packet.meta.source_mac : pack(next_hop.destination)},
         .vlan = packet.meta.vlan,
-        .reply_vlan = context.port(question.to).vlan,
+        .reply_vlan = context.deps.zones[question.to].vlan,
         .next_hop = transit.route.next_hop,
         .reply_next_hop = known_back ? transit.back.next_hop : kUnknownNextHop,
         .route_epoch = burst.route_epoch,
-        .translate =
-            from_lan && question.to == Zone::kWan && translates(context, question.source, question.destination),
+        .translate = from_inside && question.to.is_wan() && translates(context, question.source, question.destination),
         .tcp_flags = packet.meta.tcp_flags,
     };
     const InsertResult result = context.deps.flows.insert(flow, context.number, burst.now_ms);
@@ -163,7 +162,7 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
     }
     const Permit permit = context.deps.gate.permit(verdict);
     if (in_fragments) {
-        send_fragments(context, burst, packet, made.flow, next_hop, permit);
+        send_fragments(context, packet, made.flow, next_hop, permit);
     } else {
         send(context, packet, made.flow, next_hop, permit);
     }
@@ -171,16 +170,17 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
 
 }  // namespace
 
-// From the WAN that is everything but what is ours or the LAN's.
-DropReason check_source(const Burst& burst, const IpAddress& source, const RouteResult& back) noexcept {
+// From the WAN that is everything but what is ours or of a zone inside.
+DropReason check_source(Zone from, const IpAddress& source, const RouteResult& back) noexcept {
     if (is_link_local(source) || back.kind == RouteResult::Kind::kLocal) return DropReason::kBadSource;
-    const bool lan = back.kind != RouteResult::Kind::kNone && back.zone == Zone::kLan;
-    return lan == (burst.ingress == Zone::kLan) ? DropReason::kNone : DropReason::kBadSource;
+    const bool known = back.kind != RouteResult::Kind::kNone;
+    const bool right = from.is_inside() ? known && back.zone == from : !known || back.zone.is_wan();
+    return right ? DropReason::kNone : DropReason::kBadSource;
 }
 
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
-    if (stays_here(burst, meta)) {
+    if (stays_here(meta)) {
         deliver_local(context, burst, packet);
         return;
     }
@@ -191,7 +191,7 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
     if (meta.icmp_error && forward_icmp_error(context, burst, packet)) return;
     Transit transit;
     Question& question = transit.question;
-    question.from = burst.ingress;
+    question.from = meta.zone;
     question.ether_type = meta.ether_type;
     question.protocol = meta.protocol;
     question.source = source_address(packet.frame(), meta);

@@ -14,9 +14,10 @@ namespace {
 // life, and a busy download must not hide them.
 constexpr std::uint32_t kWanSeenAfterMs = 2000;
 
-void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcept {
+[[gnu::always_inline]] inline void mark_seen(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                             FlowRef flow) noexcept {
     FlowRecord& record = *flow.record;
-    if (burst.ingress == Zone::kLan) {
+    if (packet.meta.zone.is_inside()) {
         if (record.seen(burst.now_ms)) [[unlikely]] {
             context.deps.activity.seen(record.endpoint(index(flow.direction)), burst.now_ms);
         }
@@ -30,7 +31,7 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     const DropReason reason = recorded_verdict(context, burst, packet, flow);
     if (reason != DropReason::kNone) [[unlikely]] {
         // Stopped traffic is a sign of life, too, if it is the endpoint's own.
-        if (burst.ingress == Zone::kLan && packet.meta.source_mac == flow.record->lan_mac()) {
+        if (packet.meta.zone.is_inside() && packet.meta.source_mac == flow.record->lan_mac()) {
             context.deps.activity.seen(flow.record->endpoint(index(flow.direction)), burst.now_ms);
         }
         refuse(context, burst, packet, reason, flow.record->rule());
@@ -42,8 +43,8 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     if (flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags)) [[unlikely]] {
         context.deps.flows.settled(*flow.record);
     }
-    mark_seen(context, burst, flow);
-    if (flow.record->to(flow.direction) == Zone::kLocal) [[unlikely]] {
+    mark_seen(context, burst, packet, flow);
+    if (flow.record->to_role(flow.direction) == ZoneRole::kAppliance) [[unlikely]] {
         punt_answer(context, burst, packet, permit);
         return;
     }
@@ -54,7 +55,7 @@ void mark_seen(WorkerContext& context, const Burst& burst, FlowRef flow) noexcep
     const DropReason obstacle = check_sendable(context, burst, packet, *hop);
     if (obstacle != DropReason::kNone) [[unlikely]] {
         if (fits_in_fragments(packet.meta, obstacle)) {
-            send_fragments(context, burst, packet, flow, *hop, permit);
+            send_fragments(context, packet, flow, *hop, permit);
         } else {
             context.drop(packet.mbuf, obstacle);
         }
@@ -75,7 +76,7 @@ void forward(WorkerContext& context, Burst& burst) noexcept {
         if (packet.meta.reason != DropReason::kNone) [[unlikely]] {
             if (packet.meta.reason == DropReason::kOwnMac) {
                 context.alarms.put(
-                    {.reason = DropReason::kOwnMac, .zone = burst.ingress, .mac = packet.meta.source_mac},
+                    {.reason = DropReason::kOwnMac, .zone = packet.meta.zone, .mac = packet.meta.source_mac},
                     burst.now_ms);
             }
             context.drop(packet.mbuf, packet.meta.reason);

@@ -18,14 +18,14 @@ using contract::DropReason;
 
 namespace {
 
-DatagramKey datagram_of(const Burst& burst, const Packet& packet) noexcept {
+DatagramKey datagram_of(const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     DatagramKey datagram;
     datagram.source = source_address(packet.frame(), meta).bytes;
     datagram.destination = destination_address(packet.frame(), meta).bytes;
     datagram.identification = meta.fragment_identification;
     datagram.protocol = meta.is_ipv6() ? std::uint8_t{0} : meta.protocol;
-    datagram.zone = static_cast<std::uint8_t>(burst.ingress);
+    datagram.zone = meta.zone.raw();
     datagram.vlan = meta.vlan;
     datagram.source_mac = meta.source_mac;
     return datagram;
@@ -56,14 +56,14 @@ std::uint8_t* ip_of(const Packet& packet) noexcept { return packet.frame() + pac
 
 void forward_first(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     FragmentTracker& tracker = context.deps.fragments;
-    const DatagramKey datagram = datagram_of(burst, packet);
+    const DatagramKey datagram = datagram_of(packet);
     const FirstFragment first = first_of(burst, packet.meta);
     const FragmentTracker::Begun begun = tracker.begin(datagram, range_of(packet.meta), first, burst.now_ms);
     if (begun.reason != DropReason::kNone) {
         context.drop(packet.mbuf, begun.reason);
         return;
     }
-    if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), begun.identification);
+    if (renumbers(packet.meta)) set_identification(ip_of(packet), begun.identification);
     PacketMeta meta = packet.meta;
     meta.fragment = false;
     meta.has_key = meta.fragment_key;
@@ -77,7 +77,7 @@ void forward_first(WorkerContext& context, const Burst& burst, const Packet& pac
         decide(context, burst, whole);
     }
     if (context.hold.size() != held) {
-        if (renumbers(burst, packet.meta))
+        if (renumbers(packet.meta))
             set_identification(ip_of(packet), static_cast<std::uint16_t>(meta.fragment_identification));
         tracker.forget(datagram);
     } else if (context.counters.punted.load() != punted || find_flow(context, meta, first).record != nullptr) {
@@ -88,8 +88,7 @@ void forward_first(WorkerContext& context, const Burst& burst, const Packet& pac
 }
 
 // RFC 4787 REQ-14, RFC 3022, 4.1: only the addresses; the checksum that covers them went with the first fragment.
-bool rewrite_later(const Burst& burst, const Packet& packet, FlowRef flow, const NextHop& next_hop,
-                   std::uint16_t identification) noexcept {
+bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop, std::uint16_t identification) noexcept {
     std::uint8_t* ip = packet.frame() + packet.meta.network;
     if (packet.meta.is_ipv6()) {
         --ip[ipv6::kHopLimit];
@@ -103,7 +102,7 @@ bool rewrite_later(const Burst& burst, const Packet& packet, FlowRef flow, const
             delta = add_deltas(delta, flow.record->address_delta(flow.direction));
         }
         rewriting::adjust(ip + ipv4::kChecksum, delta);
-        if (renumbers(burst, packet.meta)) set_identification(ip, identification);
+        if (renumbers(packet.meta)) set_identification(ip, identification);
     }
     return rewriting::finish(packet, next_hop);
 }
@@ -116,7 +115,7 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     Verdict recorded;
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
-    const bool local = flow.record->to(flow.direction) == Zone::kLocal;
+    const bool local = flow.record->to_role(flow.direction) == ZoneRole::kAppliance;
     const NextHop* hop = nullptr;
     if (!local) {
         hop = recorded_next_hop(context, burst, packet, flow);
@@ -128,12 +127,12 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     reason = context.deps.fragments.pass(datagram, range_of(packet.meta));
     if (reason != DropReason::kNone) return give_up(reason);
     if (local) {
-        if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), identification);
+        if (renumbers(packet.meta)) set_identification(ip_of(packet), identification);
         return punt_answer(context, burst, packet, permit);
     }
-    if (!rewrite_later(burst, packet, flow, *hop, identification)) return give_up(DropReason::kNoMbuf);
+    if (!rewrite_later(packet, flow, *hop, identification)) return give_up(DropReason::kNoMbuf);
     if (packet.meta.ip_length > hop->mtu) return transmit_fragments(context, *hop, permit, packet.mbuf);
-    transmit(context, permit, hop->zone, packet.mbuf);
+    transmit(context, permit, hop->port, packet.mbuf);
 }
 
 // To the appliance itself, where there are no flows: the gate is asked with what the first fragment said.
@@ -144,7 +143,7 @@ void deliver_later(WorkerContext& context, const Burst& burst, const Packet& pac
         context.drop(packet.mbuf, reason);
         return;
     }
-    if (renumbers(burst, packet.meta)) set_identification(ip_of(packet), known.identification);
+    if (renumbers(packet.meta)) set_identification(ip_of(packet), known.identification);
     PacketMeta meta = packet.meta;
     meta.protocol = known.first.protocol;
     meta.source_port = known.first.source_port;
@@ -155,17 +154,14 @@ void deliver_later(WorkerContext& context, const Burst& burst, const Packet& pac
 void wait_for_first(WorkerContext& context, const Burst& burst, const Packet& packet, const DatagramKey& datagram,
                     std::uint32_t epoch) noexcept {
     // Looked for a moment ago: what is published from now on moves the tracker's epoch.
-    const FragmentQueue::Entry entry{.mbuf = packet.mbuf,
-                                     .ingress = burst.ingress,
-                                     .since_ms = burst.now_ms,
-                                     .looked_at = epoch,
-                                     .datagram = datagram};
+    const FragmentQueue::Entry entry{
+        .mbuf = packet.mbuf, .port = burst.port, .since_ms = burst.now_ms, .looked_at = epoch, .datagram = datagram};
     if (!context.fragments.add(entry)) context.drop(packet.mbuf, DropReason::kFragmentLimit);
     context.count_held();
 }
 
 void forward_later(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
-    const DatagramKey datagram = datagram_of(burst, packet);
+    const DatagramKey datagram = datagram_of(packet);
     const std::uint32_t epoch = context.deps.fragments.epoch();
     const FragmentTracker::Found known = context.deps.fragments.find(datagram, burst.now_ms);
     switch (known.state) {
@@ -212,7 +208,7 @@ unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcep
     const auto late = [now_ms](const FragmentQueue::Entry& entry) {
         return now_ms - entry.since_ms >= FragmentQueue::kTimeoutMs;
     };
-    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
         unsigned position = 0;
         const auto known = [&](FragmentQueue::Entry& entry) {
             const unsigned at = position++;
@@ -220,18 +216,18 @@ unsigned release_fragments(WorkerContext& context, std::uint32_t now_ms) noexcep
             entry.looked_at = epoch;
             return tracker.find(entry.datagram, now_ms).state != FragmentTracker::State::kUnknown;
         };
-        const std::uint16_t count = context.fragments.take(ingress, context.burst.packets.data(), kBurst, known);
-        if (count > 0) process(context, ingress, count, now_ms);
+        const std::uint16_t count = context.fragments.take(port, context.burst.packets.data(), kBurst, known);
+        if (count > 0) process(context, port, count, now_ms);
         released += count;
-        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout, late);
+        drop_waiting(context, context.fragments, port, DropReason::kFragmentTimeout, late);
     }
     context.count_held();
     return released;
 }
 
 void drop_fragments(WorkerContext& context) noexcept {
-    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
-        drop_waiting(context, context.fragments, ingress, DropReason::kFragmentTimeout,
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
+        drop_waiting(context, context.fragments, port, DropReason::kFragmentTimeout,
                      [](const FragmentQueue::Entry&) { return true; });
     }
     context.count_held();

@@ -51,14 +51,14 @@ void transmit_fragments(WorkerContext& context, const NextHop& next_hop, Permit 
             continue;
         }
         std::memcpy(start, frame.data(), link);
-        transmit(context, permit, next_hop.zone, fragments[i]);
+        transmit(context, permit, next_hop.port, fragments[i]);
     }
 }
 
-void send_fragments(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
-                    const NextHop& next_hop, Permit permit) noexcept {
+void send_fragments(WorkerContext& context, const Packet& packet, FlowRef flow, const NextHop& next_hop,
+                    Permit permit) noexcept {
     // A first fragment has been renumbered; so will be those that come after it.
-    if (packet.meta.fragment_end == 0 && renumbers(burst, packet.meta)) {
+    if (packet.meta.fragment_end == 0 && renumbers(packet.meta)) {
         set_identification(packet.frame() + packet.meta.network, context.deps.fragments.identification());
     }
     if (rewrite(packet, flow, next_hop)) {

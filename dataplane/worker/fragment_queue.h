@@ -21,7 +21,7 @@ public:
 
     struct Entry {
         rte_mbuf* mbuf = nullptr;
-        Zone ingress = Zone::kLan;
+        std::uint8_t port = 0;  // that it came in by
         std::uint32_t since_ms = 0;
         std::uint32_t looked_at = 0;  // epoch of the tracker
         DatagramKey datagram;
@@ -33,21 +33,22 @@ public:
     [[nodiscard]] bool add(const Entry& entry) noexcept {
         unsigned of_source = 0;
         for (const Entry& other : waiting_.entries()) {
-            of_source += other.ingress == entry.ingress && same_source(other.datagram, entry) ? 1U : 0U;
+            of_source += other.datagram.zone == entry.datagram.zone && same_source(other.datagram, entry) ? 1U : 0U;
         }
         if (of_source >= kMostPerSource) return false;
         return waiting_.add(entry);
     }
     template <class Ready>
-    [[nodiscard]] std::uint16_t take(Zone ingress, rte_mbuf** packets, std::uint16_t most, Ready&& ready) noexcept {
-        return waiting_.take(ingress, packets, most, ready);
+    [[nodiscard]] std::uint16_t take(std::uint8_t port, rte_mbuf** packets, std::uint16_t most,
+                                     Ready&& ready) noexcept {
+        return waiting_.take(port, packets, most, ready);
     }
 
 private:
-    // On the LAN a machine, whatever addresses it has; on the WAN an address.
+    // Inside a machine, whatever addresses it has; on the WAN an address.
     static bool same_source(const DatagramKey& waiting, const Entry& entry) noexcept {
-        return entry.ingress == Zone::kLan ? waiting.source_mac == entry.datagram.source_mac
-                                           : waiting.source == entry.datagram.source;
+        return Zone::from_raw(entry.datagram.zone).is_inside() ? waiting.source_mac == entry.datagram.source_mac
+                                                               : waiting.source == entry.datagram.source;
     }
 
     WaitingPackets<Entry, kMost> waiting_;

@@ -42,14 +42,13 @@ MacAddress receiver_of(const Packet& packet) noexcept {
 Question question_of(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     Question question;
-    question.from = Zone::kLocal;
+    question.from = kAppliance;
     question.to = burst.egress;
     question.ether_type = meta.ether_type;
-    const bool unicast_lan = burst.egress == Zone::kLan && !meta.group_destination;
+    const bool to_machine = burst.egress.is_inside() && !meta.group_destination;
     if (!meta.is_ip()) return question;
     if (meta.reason != DropReason::kNone) {  // what the parser cannot follow is known by its receiver's MAC alone
-        if (unicast_lan)
-            question.destination_endpoint = context.deps.bindings.destination(receiver_of(packet), meta.vlan);
+        if (to_machine) question.destination_endpoint = context.deps.bindings.destination(receiver_of(packet));
         return question;
     }
     question.protocol = meta.protocol;
@@ -57,13 +56,12 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
     question.destination = destination_address(packet.frame(), meta);
     question.source_port = meta.source_port;
     question.destination_port = meta.destination_port;
-    if (unicast_lan) {
+    if (to_machine) {
         // The machine that gets it counts: not the owner of its address, if that is another one.
         const BindingTable& bindings = context.deps.bindings;
-        const BindingTable::Source receiver = bindings.source(receiver_of(packet), question.destination, meta.vlan);
-        question.destination_endpoint = receiver.reason == DropReason::kNone
-                                            ? receiver.endpoint
-                                            : bindings.destination(receiver_of(packet), meta.vlan);
+        const BindingTable::Source receiver = bindings.source(receiver_of(packet), question.destination);
+        question.destination_endpoint =
+            receiver.reason == DropReason::kNone ? receiver.endpoint : bindings.destination(receiver_of(packet));
     }
     return question;
 }
@@ -75,9 +73,9 @@ void make_flow(WorkerContext& context, const Burst& burst, const Packet& packet,
                        .decision = {.verdict = verdict,
                                     .generation = burst.generation,
                                     .destination_endpoint = question.destination_endpoint,
-                                    .lan_mac = burst.egress == Zone::kLan ? pack(receiver_of(packet)) : PackedMac{0}},
+                                    .lan_mac = burst.egress.is_inside() ? pack(receiver_of(packet)) : PackedMac{0}},
                        .vlan = packet.meta.vlan,
-                       .reply_vlan = context.port(burst.egress).vlan,
+                       .reply_vlan = context.deps.zones[burst.egress].vlan,
                        .route_epoch = burst.route_epoch,
                        .tcp_flags = packet.meta.tcp_flags};
     if (context.deps.flows.insert(flow, context.number, burst.now_ms).inserted) {
@@ -86,9 +84,10 @@ void make_flow(WorkerContext& context, const Burst& burst, const Packet& packet,
 }
 
 void send_one(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
-    // A frame that the parser cannot follow (a fragment, another protocol) still leaves, but one that is not whole.
-    if (packet.meta.reason == DropReason::kTruncated) {
-        context.drop(packet.mbuf, DropReason::kTruncated);
+    // A frame that the parser cannot follow (a fragment, another protocol) still leaves, but none that is not whole,
+    // and none into another VLAN.
+    if (packet.meta.reason == DropReason::kTruncated || packet.meta.reason == DropReason::kUnknownVlan) {
+        context.drop(packet.mbuf, packet.meta.reason);
         return;
     }
     const Question question = question_of(context, burst, packet);
@@ -103,18 +102,17 @@ void send_one(WorkerContext& context, const Burst& burst, const Packet& packet, 
     } else if (opens_flow(packet.meta) && !context.deps.gate.answers_service(question, false)) {
         make_flow(context, burst, packet, question, verdict);
     }
-    transmit(context, context.deps.gate.permit(verdict), burst.egress, packet.mbuf);
+    transmit(context, context.deps.gate.permit(verdict), burst.port, packet.mbuf);
 }
 
 }  // namespace
 
-std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept {
+std::uint16_t forward_from_kernel(WorkerContext& context, const ZoneEntry& zone, std::uint32_t now_ms) noexcept {
     Burst& burst = context.burst;
-    const std::uint16_t count = context.deps.kernel.take(context.number, zone, burst.packets.data(), kBurst);
+    const std::uint16_t count = context.deps.kernel.take(context.number, zone.zone, burst.packets.data(), kBurst);
     if (count == 0) return 0;
     context.counters.from_kernel.add(count);
-    begin(context, Zone::kLocal, count, now_ms);
-    burst.egress = zone;
+    begin(context, zone.port, zone.zone, count, now_ms);
     parse_burst(context, burst);
     look_up(context, burst);
     for (unsigned i = 0; i < count; ++i) {

@@ -21,12 +21,12 @@ bool too_old(const HoldQueue::Entry& entry, std::uint32_t now_ms) noexcept {
 void hold(WorkerContext& context, const Burst& burst, const Packet& packet, const IpAddress& destination,
           const RouteResult& route) noexcept {
     const HoldQueue::Entry entry{.mbuf = packet.mbuf,
-                                 .ingress = burst.ingress,
+                                 .port = burst.port,
                                  .egress = route.zone,
                                  .since_ms = burst.now_ms,
                                  .destination = destination,
                                  .neighbour = route.via,
-                                 .sender = burst.ingress == Zone::kLan ? packet.meta.source_mac : 0};
+                                 .sender = packet.meta.zone.is_inside() ? packet.meta.source_mac : 0};
     // Asked for by those that wait: one that may not wait asks Linux for nothing.
     if (context.hold.add(entry)) {
         context.deps.kernel.resolve(context.number, route.zone, route.via);
@@ -40,15 +40,15 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
     if (context.hold.size() == 0) return 0;
     unsigned released = 0;
     const std::uint32_t epoch = context.deps.routes.changes();
-    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
         if (epoch != context.hold_epoch) {
             const auto resolved = [&context](const HoldQueue::Entry& entry) {
                 return context.deps.routes.lookup(entry.destination).kind != RouteResult::Kind::kUnresolved;
             };
-            released += take_all(context, context.hold, ingress, resolved,
-                                 [&](std::uint16_t count) { process(context, ingress, count, now_ms); });
+            released += take_all(context, context.hold, port, resolved,
+                                 [&](std::uint16_t count) { process(context, port, count, now_ms); });
         }
-        drop_waiting(context, context.hold, ingress, DropReason::kNoNeighbour,
+        drop_waiting(context, context.hold, port, DropReason::kNoNeighbour,
                      [now_ms](const HoldQueue::Entry& entry) { return too_old(entry, now_ms); });
     }
     context.hold_epoch = epoch;
@@ -57,8 +57,8 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept {
 }
 
 void drop_held(WorkerContext& context) noexcept {
-    for (const Zone ingress : {Zone::kLan, Zone::kWan}) {
-        drop_waiting(context, context.hold, ingress, DropReason::kNoNeighbour,
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
+        drop_waiting(context, context.hold, port, DropReason::kNoNeighbour,
                      [](const HoldQueue::Entry&) { return true; });
     }
     context.count_held();

@@ -18,17 +18,17 @@ class HoldQueue {
 public:
     static constexpr unsigned kMost = 128;
     static constexpr unsigned kMostPerNeighbour = 4;   // RFC 1122, 2.3.2.2 asks for at least one
-    static constexpr unsigned kMostPerSender = 16;     // from the LAN: who scans must not keep the others out
+    static constexpr unsigned kMostPerSender = 16;     // from inside: who scans must not keep the others out
     static constexpr std::uint32_t kTimeoutMs = 3000;  // Linux asks ten times in 2 s, then gives up
 
     struct Entry {
         rte_mbuf* mbuf = nullptr;
-        Zone ingress = Zone::kLan;
-        Zone egress = Zone::kWan;
+        std::uint8_t port = 0;  // that it came in by
+        Zone egress;
         std::uint32_t since_ms = 0;
         IpAddress destination;  // to look up again
         IpAddress neighbour;
-        PackedMac sender = 0;  // 0: not from the LAN
+        PackedMac sender = 0;  // 0: not from inside
     };
 
     [[nodiscard]] unsigned size() const noexcept { return waiting_.size(); }
@@ -45,8 +45,9 @@ public:
         return waiting_.add(entry);
     }
     template <class Ready>
-    [[nodiscard]] std::uint16_t take(Zone ingress, rte_mbuf** packets, std::uint16_t most, Ready&& ready) noexcept {
-        return waiting_.take(ingress, packets, most, ready);
+    [[nodiscard]] std::uint16_t take(std::uint8_t port, rte_mbuf** packets, std::uint16_t most,
+                                     Ready&& ready) noexcept {
+        return waiting_.take(port, packets, most, ready);
     }
 
 private:

@@ -41,8 +41,8 @@ DropReason read_error(const Packet& packet, QuotedPacket& quoted) noexcept {
 }
 
 template <class Key>
-FlowRef find(const FlowTable& flows, Key& answer, const Burst& burst, const PacketMeta& meta) noexcept {
-    answer.port = static_cast<std::uint8_t>(burst.ingress);
+FlowRef find(const FlowTable& flows, Key& answer, const PacketMeta& meta) noexcept {
+    answer.port = meta.zone.raw();
     answer.vlan = meta.vlan;
     return flows.find(answer);
 }
@@ -50,15 +50,14 @@ FlowRef find(const FlowTable& flows, Key& answer, const Burst& burst, const Pack
 // The error comes from a router on the way, so its source need not be one of the flow's. It must not lie about the side
 // it comes from, though, nor about the machine.
 // What is for Linux may come from a neighbour's link-local address.
-DropReason check_reporter(const WorkerContext& context, const Burst& burst, const Packet& packet, Zone to) noexcept {
+DropReason check_reporter(const WorkerContext& context, const Packet& packet, Zone to) noexcept {
     const IpAddress source = source_address(packet.frame(), packet.meta);
-    if (burst.ingress == Zone::kLan) {
-        const DropReason reason =
-            context.deps.bindings.source(unpack(packet.meta.source_mac), source, packet.meta.vlan).reason;
+    if (packet.meta.zone.is_inside()) {
+        const DropReason reason = context.deps.bindings.source(unpack(packet.meta.source_mac), source).reason;
         if (reason != DropReason::kNone) return reason;
     }
-    if (to == Zone::kLocal) return DropReason::kNone;
-    return check_source(burst, source, context.deps.routes.lookup(source));
+    if (to.is_appliance()) return DropReason::kNone;
+    return check_source(packet.meta.zone, source, context.deps.routes.lookup(source));
 }
 
 void translate(const Packet& packet, const QuotedPacket& quoted, FlowRef flow) noexcept {
@@ -80,7 +79,7 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
                    FlowRef flow) noexcept {
     const Zone to = flow.record->to(flow.direction);
     DropReason reason = recorded_verdict(context, burst, packet, flow);
-    if (reason == DropReason::kNone) reason = check_reporter(context, burst, packet, to);
+    if (reason == DropReason::kNone) reason = check_reporter(context, packet, to);
     if (reason != DropReason::kNone) {
         context.drop(packet.mbuf, reason);
         return;
@@ -88,7 +87,7 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
     Verdict recorded;
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
-    if (to == Zone::kLocal) {
+    if (to.is_appliance()) {
         punt_answer(context, burst, packet, permit);
         return;
     }
@@ -101,7 +100,7 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
     }
     translate(packet, quoted, flow);
     if (rewriting::finish(packet, *hop)) {
-        transmit(context, permit, hop->zone, packet.mbuf);
+        transmit(context, permit, hop->port, packet.mbuf);
     } else {
         context.drop(packet.mbuf, DropReason::kNoMbuf);
     }
@@ -118,8 +117,8 @@ bool forward_icmp_error(WorkerContext& context, const Burst& burst, const Packet
     }
     // To whoever sent the packet, and to nobody else.
     if (reason != DropReason::kNone || quoted.source != destination_address(packet.frame(), packet.meta)) return false;
-    const FlowRef flow = packet.meta.is_ipv6() ? find(context.deps.flows, quoted.answer6, burst, packet.meta)
-                                               : find(context.deps.flows, quoted.answer4, burst, packet.meta);
+    const FlowRef flow = packet.meta.is_ipv6() ? find(context.deps.flows, quoted.answer6, packet.meta)
+                                               : find(context.deps.flows, quoted.answer4, packet.meta);
     if (flow.record == nullptr) return false;
     forward_error(context, burst, packet, quoted, flow);
     return true;

@@ -15,11 +15,11 @@ bool misdirected(const PacketMeta& meta) noexcept {
     return meta.is_ip() && meta.group_frame && !meta.group_destination;
 }
 
-Question question_of(const WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
+Question question_of(const WorkerContext& context, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     Question question;
-    question.from = burst.ingress;
-    question.to = Zone::kLocal;
+    question.from = meta.zone;
+    question.to = kAppliance;
     question.ether_type = meta.ether_type;
     if (!meta.is_ip()) return question;
     question.protocol = meta.protocol;
@@ -27,9 +27,8 @@ Question question_of(const WorkerContext& context, const Burst& burst, const Pac
     question.destination = destination_address(packet.frame(), meta);
     question.source_port = meta.source_port;
     question.destination_port = meta.destination_port;
-    if (burst.ingress == Zone::kLan) {
-        const BindingTable::Source source =
-            context.deps.bindings.source(unpack(meta.source_mac), question.source, meta.vlan);
+    if (meta.zone.is_inside()) {
+        const BindingTable::Source source = context.deps.bindings.source(unpack(meta.source_mac), question.source);
         question.source_endpoint = source.endpoint;
         question.source_spoofed = source.reason != DropReason::kNone;
     }
@@ -64,18 +63,18 @@ PuntQueue queue_of(PuntKind kind) noexcept {
     }
 }
 
-PuntLimit::Group group_of(const WorkerContext& context, const Burst& burst, const PacketMeta& meta) noexcept {
-    if (burst.ingress == Zone::kWan) return PuntLimit::Group::kWan;
-    const bool known = context.deps.bindings.destination(unpack(meta.source_mac), meta.vlan) != 0;
+PuntLimit::Group group_of(const WorkerContext& context, const PacketMeta& meta) noexcept {
+    if (meta.zone.is_wan()) return PuntLimit::Group::kWan;
+    const bool known = context.deps.bindings.destination(unpack(meta.source_mac)) != 0;
     return known ? PuntLimit::Group::kKnown : PuntLimit::Group::kUnknown;
 }
 
 // The same verdict by the name that says more.
-DropReason precise(DropReason reason, const Burst& burst, const PacketMeta& meta) noexcept {
+DropReason precise(DropReason reason, const PacketMeta& meta) noexcept {
     if (reason != DropReason::kLocalIn || !meta.is_ip()) return reason;
     if (meta.group_destination) return DropReason::kMulticast;
     if (meta.icmp_error) return DropReason::kUnrelatedIcmp;
-    return burst.ingress == Zone::kWan ? DropReason::kUnsolicited : reason;
+    return meta.zone.is_wan() ? DropReason::kUnsolicited : reason;
 }
 
 }  // namespace
@@ -92,27 +91,27 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
             return;
         }
     }
-    const Question question = question_of(context, burst, packet);
+    const Question question = question_of(context, packet);
     const Verdict verdict = context.deps.gate.decide(question);
     if (!verdict.passes()) {
-        context.drop(packet.mbuf, precise(verdict.reason, burst, packet.meta));
+        context.drop(packet.mbuf, precise(verdict.reason, packet.meta));
         return;
     }
     const PuntKind kind = kind_of(context, question, packet.meta);
-    if (!context.punt_limit.take(kind, group_of(context, burst, packet.meta), packet.meta.source_mac, burst.now_ms)) {
+    if (!context.punt_limit.take(kind, group_of(context, packet.meta), packet.meta.source_mac, burst.now_ms)) {
         context.drop(packet.mbuf, DropReason::kPuntRate);
         return;
     }
-    punt(context, burst.ingress, queue_of(kind), context.deps.gate.permit(verdict), packet.mbuf);
+    punt(context, packet.meta.zone, queue_of(kind), context.deps.gate.permit(verdict), packet.mbuf);
 }
 
 void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept {
     const PacketMeta& meta = packet.meta;
-    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, burst, meta), meta.source_mac, burst.now_ms)) {
+    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, meta), meta.source_mac, burst.now_ms)) {
         context.drop(packet.mbuf, DropReason::kPuntRate);
         return;
     }
-    punt(context, burst.ingress, PuntQueue::kOther, permit, packet.mbuf);
+    punt(context, packet.meta.zone, PuntQueue::kOther, permit, packet.mbuf);
 }
 
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept {

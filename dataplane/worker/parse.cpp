@@ -15,9 +15,10 @@ constexpr unsigned kAhead = 4;
 }  // namespace
 
 void parse_burst(const WorkerContext& context, Burst& burst) noexcept {
-    const Zone port = burst.ingress == Zone::kLocal ? burst.egress : burst.ingress;
-    const ParseOrigin origin{
-        .mac = pack(context.port(port).mac), .vlan = context.port(port).vlan, .zone = burst.ingress};
+    const bool from_linux = !burst.egress.is_appliance();
+    const ParseOrigin origin{.mac = pack(context.deps.ports[burst.port].mac),
+                             .zones = from_linux ? nullptr : &context.deps.zones.tags(burst.port),
+                             .linux_vlan = from_linux ? context.deps.zones[burst.egress].vlan : std::uint16_t{0}};
     for (unsigned i = 0; i < kAhead && i < burst.count; ++i) {
         rte_prefetch0(rte_pktmbuf_mtod(burst.packets[i], const void*));
     }

@@ -11,12 +11,12 @@ namespace heartgate::dataplane {
 [[nodiscard]] inline contract::DropReason recorded_verdict(WorkerContext& context, const Burst& burst,
                                                            const Packet& packet, FlowRef flow) noexcept {
     const FlowRecord& record = *flow.record;
-    const bool from_lan = burst.ingress == Zone::kLan;
-    // Between two LAN machines the record has the initiator's MAC: who answers is looked up, after the record is
+    const bool from_inside = packet.meta.zone.is_inside();
+    // Between two machines inside the record has the initiator's MAC: who answers is looked up, after the record is
     // current.
     const bool neighbour =
-        from_lan && flow.direction == Direction::kReply && record.from(Direction::kForward) == Zone::kLan;
-    const PackedMac lan_mac = from_lan && !neighbour ? packet.meta.source_mac : 0;
+        from_inside && flow.direction == Direction::kReply && is_inside(record.from_role(Direction::kForward));
+    const PackedMac lan_mac = from_inside && !neighbour ? packet.meta.source_mac : 0;
     const contract::DropReason reason = record.current(burst.generation, burst.policy_epoch, lan_mac)
                                             ? record.reason()
                                             : decide_again(context, burst, packet, flow);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 4963: IPv4 fragments that come from the LAN, or that are made of what comes from there, leave under an
+// RFC 4963: IPv4 fragments that come from inside, or that are made of what comes from there, leave under an
 // identification of the appliance's own, whether or not they are translated, so that all of a datagram have the same.
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace heartgate::dataplane {
 
-[[nodiscard]] inline bool renumbers(const Burst& burst, const PacketMeta& meta) noexcept {
-    return burst.ingress == Zone::kLan && !meta.is_ipv6();
+[[nodiscard]] inline bool renumbers(const PacketMeta& meta) noexcept {
+    return meta.zone.is_inside() && !meta.is_ipv6();
 }
 
 // `identification`: as it is to stand in the packet.

@@ -38,13 +38,13 @@ template <class Build>
 void reply(WorkerContext& context, const Burst& burst, const Packet& packet, const IpAddress& source,
            Build&& build) noexcept {
     const Verdict verdict = context.deps.gate.decide(
-        {.from = Zone::kLocal, .to = burst.ingress, .ether_type = packet.meta.ether_type, .source = source});
+        {.from = kAppliance, .to = packet.meta.zone, .ether_type = packet.meta.ether_type, .source = source});
     if (!verdict.passes()) return;
     rte_mbuf* made = context.deps.pool == nullptr ? nullptr : rte_pktmbuf_alloc(context.deps.pool);
     if (made == nullptr) return;
 
     auto* out = rte_pktmbuf_mtod(made, std::uint8_t*);
-    const std::size_t link = write_link_layer(packet, context.port(burst.ingress).mac, out);
+    const std::size_t link = write_link_layer(packet, context.deps.ports[burst.port].mac, out);
     const std::size_t length = build(std::span<std::uint8_t>{out + link, rte_pktmbuf_tailroom(made) - link});
     if (length == 0) {
         rte_pktmbuf_free(made);
@@ -53,7 +53,7 @@ void reply(WorkerContext& context, const Burst& burst, const Packet& packet, con
     made->data_len = static_cast<std::uint16_t>(link + length);
     made->pkt_len = made->data_len;
     context.counters.generated.add(1);
-    transmit(context, context.deps.gate.permit(verdict), burst.ingress, made);
+    transmit(context, context.deps.gate.permit(verdict), burst.port, made);
 }
 
 void reply_with_error(WorkerContext& context, const Burst& burst, const Packet& packet, const IcmpError& error) {
@@ -86,15 +86,15 @@ void reply_with_reset(WorkerContext& context, const Burst& burst, const Packet& 
 // ICMP error: RFC 1122, 3.2.2 and RFC 4443, 2.4 (e) are met.
 void send_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet, IcmpError::Kind kind,
                      std::uint16_t mtu) noexcept {
-    const IpAddress own = context.deps.routes.own_address(burst.ingress, packet.meta.is_ipv6());
+    const IpAddress own = context.deps.routes.own_address(packet.meta.zone, packet.meta.is_ipv6());
     if (own == IpAddress{} || !context.icmp_limit.take(burst.now_ms)) return;
     reply_with_error(context, burst, packet, {.kind = kind, .mtu = mtu, .source = own});
 }
 
 void refuse(WorkerContext& context, const Burst& burst, const Packet& packet, DropReason reason,
             std::uint32_t rule) noexcept {
-    if (packet.meta.has_key && context.deps.gate.answers(burst.ingress, reason, rule)) {
-        const IpAddress own = context.deps.routes.own_address(burst.ingress, packet.meta.is_ipv6());
+    if (packet.meta.has_key && context.deps.gate.answers(packet.meta.zone, reason, rule)) {
+        const IpAddress own = context.deps.routes.own_address(packet.meta.zone, packet.meta.is_ipv6());
         if (packet.meta.protocol == IPPROTO_TCP) {
             reply_with_reset(context, burst, packet);
         } else if (own != IpAddress{} && context.prohibited_limit.take(burst.now_ms)) {

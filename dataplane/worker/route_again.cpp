@@ -12,7 +12,7 @@ const NextHop* route_again(WorkerContext& context, const Burst& burst, const Pac
     const RouteResult route = context.deps.routes.lookup(destination);
     const bool same_way = route.zone == flow.record->to(flow.direction);
     if (route.kind == RouteResult::Kind::kForward && same_way) {
-        if (route.zone == Zone::kLan) {
+        if (route.zone.is_inside()) {
             const BindingTable::Source receiver = lan_destination(context, destination, route);
             const std::uint32_t expected = flow.record->endpoint(index(opposite(flow.direction)));
             if (receiver.reason != DropReason::kNone || receiver.endpoint != expected) {

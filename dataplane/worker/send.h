@@ -42,7 +42,7 @@ inline void send(WorkerContext& context, const Packet& packet, FlowRef flow, con
         clamp_mss(context, packet);
     }
     if (rewrite(packet, flow, next_hop)) [[likely]] {
-        transmit(context, permit, next_hop.zone, packet.mbuf);
+        transmit(context, permit, next_hop.port, packet.mbuf);
     } else {
         context.drop(packet.mbuf, contract::DropReason::kNoMbuf);
     }

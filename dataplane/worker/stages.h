@@ -10,7 +10,7 @@
 namespace heartgate::dataplane {
 
 // receive.cpp: rx burst of one port into context.burst. Returns the number of packets.
-std::uint16_t receive(WorkerContext& context, Zone zone) noexcept;
+std::uint16_t receive(WorkerContext& context, std::uint8_t port) noexcept;
 
 // parse.cpp: headers to PacketMeta and flow key.
 void parse_burst(const WorkerContext& context, Burst& burst) noexcept;
@@ -39,9 +39,8 @@ void forward(WorkerContext& context, Burst& burst) noexcept;
 
 // decide.cpp: a packet without a flow. Ends with the packet sent, punted, held or dropped.
 void decide(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
-// RFC 1812, 5.3.8: a source must be reachable by the port its packets come in from. `back`: the route to it.
-[[nodiscard]] contract::DropReason check_source(const Burst& burst, const IpAddress& source,
-                                                const RouteResult& back) noexcept;
+// RFC 1812, 5.3.8: a source must be reachable by the zone its packets come in from. `back`: the route to it.
+[[nodiscard]] contract::DropReason check_source(Zone from, const IpAddress& source, const RouteResult& back) noexcept;
 
 // forward.cpp: one packet whose flow was found apart from the burst.
 void forward_found(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept;
@@ -54,8 +53,8 @@ void drop_fragments(WorkerContext& context) noexcept;
 
 // fragment_out.cpp: a packet that is too large for its way out and may be fragmented: sent in fragments (RFC 1812,
 // 5.2.6). transmit: of one that is ready to be sent but for its size.
-void send_fragments(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
-                    const NextHop& next_hop, Permit permit) noexcept;
+void send_fragments(WorkerContext& context, const Packet& packet, FlowRef flow, const NextHop& next_hop,
+                    Permit permit) noexcept;
 void transmit_fragments(WorkerContext& context, const NextHop& next_hop, Permit permit, rte_mbuf* mbuf) noexcept;
 [[nodiscard]] inline bool fits_in_fragments(const PacketMeta& meta, contract::DropReason obstacle) noexcept {
     return obstacle == contract::DropReason::kTooBig && !meta.dont_fragment;
@@ -76,7 +75,7 @@ void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte
 
 // from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows.
 // Returns the number of packets.
-std::uint16_t forward_from_kernel(WorkerContext& context, Zone zone, std::uint32_t now_ms) noexcept;
+std::uint16_t forward_from_kernel(WorkerContext& context, const ZoneEntry& zone, std::uint32_t now_ms) noexcept;
 
 // recorded.h, send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
 
@@ -95,7 +94,8 @@ unsigned release_held(WorkerContext& context, std::uint32_t now_ms) noexcept;
 void drop_held(WorkerContext& context) noexcept;
 
 // worker.cpp: context.burst.packets through the stages; what they share is loaded here, generation first.
-void begin(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept;
-void process(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept;
+// `egress`: as in Burst.
+void begin(WorkerContext& context, std::uint8_t port, Zone egress, std::uint16_t count, std::uint32_t now_ms) noexcept;
+void process(WorkerContext& context, std::uint8_t port, std::uint16_t count, std::uint32_t now_ms) noexcept;
 
 }  // namespace heartgate::dataplane

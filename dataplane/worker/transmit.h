@@ -9,10 +9,10 @@
 namespace heartgate::dataplane {
 
 // Hands a port its packets. What it does not take is dropped at once: nothing stays behind a quiescent point.
-inline void flush(WorkerContext& context, Zone zone) noexcept {
-    TxBuffer& buffer = context.tx[static_cast<std::size_t>(zone)];
+inline void flush(WorkerContext& context, std::uint8_t to) noexcept {
+    TxBuffer& buffer = context.tx[to];
     if (buffer.count == 0) return;
-    const PortQueues& port = context.port(zone);
+    const PortQueues& port = context.deps.ports[to];
     const std::uint16_t sent = port.port_id == PortQueues::kNoPort
                                    ? std::uint16_t{0}
                                    : rte_eth_tx_burst(port.port_id, port.tx_queue, buffer.packets.data(), buffer.count);
@@ -24,15 +24,14 @@ inline void flush(WorkerContext& context, Zone zone) noexcept {
 }
 
 inline void flush(WorkerContext& context) noexcept {
-    flush(context, Zone::kLan);
-    flush(context, Zone::kWan);
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) flush(context, port);
 }
 
-// `zone`: a port. Buffered until the end of the burst.
-inline void transmit(WorkerContext& context, Permit /*proof*/, Zone zone, rte_mbuf* mbuf) noexcept {
-    TxBuffer& buffer = context.tx[static_cast<std::size_t>(zone)];
+// Buffered until the end of the burst.
+inline void transmit(WorkerContext& context, Permit /*proof*/, std::uint8_t port, rte_mbuf* mbuf) noexcept {
+    TxBuffer& buffer = context.tx[port];
     buffer.packets[buffer.count++] = mbuf;
-    if (buffer.count == kBurst) flush(context, zone);
+    if (buffer.count == kBurst) flush(context, port);
 }
 
 }  // namespace heartgate::dataplane

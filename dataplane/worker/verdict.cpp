@@ -18,8 +18,8 @@ struct Again {
 
     // The LAN side's MAC as this packet shows it; where it does not, as recorded.
     [[nodiscard]] PackedMac lan_mac() const noexcept {
-        const bool shown = burst.ingress == Zone::kLan &&
-                           (direction == Direction::kForward || record.from(Direction::kForward) != Zone::kLan);
+        const bool shown = packet.meta.zone.is_inside() &&
+                           (direction == Direction::kForward || !is_inside(record.from_role(Direction::kForward)));
         return shown ? packet.meta.source_mac : record.lan_mac();
     }
 
@@ -30,7 +30,7 @@ struct Again {
     }
 
     [[nodiscard]] BindingTable::Source lan_source(const IpAddress& address) const noexcept {
-        return context.deps.bindings.source(unpack(lan_mac()), address, context.port(Zone::kLan).vlan);
+        return context.deps.bindings.source(unpack(lan_mac()), address);
     }
 
     // The LAN machine that was asked. What came from the WAN or from Linux must be answered by that machine; and while
@@ -38,11 +38,11 @@ struct Again {
     [[nodiscard]] BindingTable::Source destination(const Question& question) const noexcept {
         const RouteResult route = context.deps.routes.lookup(question.destination);
         const BindingTable::Source asked = lan_destination(context, question.destination, route);
-        if (question.from == Zone::kLan) return asked;
+        if (question.from.is_inside()) return asked;
         BindingTable::Source seen = lan_source(question.destination);
         const bool resolved = route.kind == RouteResult::Kind::kForward;
         if (!resolved) return seen;
-        if (burst.ingress != Zone::kLan) return asked;
+        if (!packet.meta.zone.is_inside()) return asked;
         if (seen.endpoint != asked.endpoint) seen.reason = DropReason::kSpoofedAddress;
         return seen;
     }
@@ -55,13 +55,13 @@ struct Again {
     [[nodiscard]] Outcome decide() const noexcept {
         Question question = record.question();
         question.ether_type = record.ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
-        if (question.from == Zone::kLan) {
+        if (question.from.is_inside()) {
             const BindingTable::Source source = lan_source(question.source);
             question.source_spoofed = source.reason != DropReason::kNone;
             question.source_endpoint = source.endpoint;
         }
         BindingTable::Source destination{.endpoint = contract::kNoEndpoint, .reason = DropReason::kNone};
-        if (question.to == Zone::kLan) {
+        if (question.to.is_inside()) {
             destination = this->destination(question);
             question.destination_endpoint = destination.endpoint;
         }
@@ -81,11 +81,10 @@ struct Again {
 BindingTable::Source lan_destination(const WorkerContext& context, const IpAddress& address,
                                      const RouteResult& route) noexcept {
     const BindingTable& bindings = context.deps.bindings;
-    const std::uint16_t vlan = context.port(Zone::kLan).vlan;
     if (route.kind != RouteResult::Kind::kForward) {
-        return {.endpoint = bindings.destination(address, vlan), .reason = DropReason::kNone};
+        return {.endpoint = bindings.destination(address), .reason = DropReason::kNone};
     }
-    return bindings.source(context.deps.routes.next_hop(route.next_hop).destination, address, vlan);
+    return bindings.source(context.deps.routes.next_hop(route.next_hop).destination, address);
 }
 
 DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept {
@@ -102,8 +101,8 @@ DropReason decide_again(WorkerContext& context, const Burst& burst, const Packet
 }
 
 DropReason check_answering_neighbour(const WorkerContext& context, const Packet& packet, FlowRef flow) noexcept {
-    const BindingTable::Source source = context.deps.bindings.source(
-        unpack(packet.meta.source_mac), source_address(packet.frame(), packet.meta), packet.meta.vlan);
+    const BindingTable::Source source =
+        context.deps.bindings.source(unpack(packet.meta.source_mac), source_address(packet.frame(), packet.meta));
     if (source.reason != DropReason::kNone) return source.reason;
     return source.endpoint == flow.record->endpoint(1) ? DropReason::kNone : DropReason::kSpoofedAddress;
 }

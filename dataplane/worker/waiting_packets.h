@@ -9,11 +9,9 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/port/zone.h"
-
 namespace heartgate::dataplane {
 
-// `Entry` has an mbuf and the ingress zone.
+// `Entry` has an mbuf and the port it came in by.
 template <class Entry, unsigned kMost>
 class WaitingPackets {
 public:
@@ -27,13 +25,14 @@ public:
         return true;
     }
 
-    // Takes out, in order of arrival, at most `most` entries of `ingress` that `ready` says yes to.
+    // Takes out, in order of arrival, at most `most` entries of `port` that `ready` says yes to.
     template <class Ready>
-    [[nodiscard]] std::uint16_t take(Zone ingress, rte_mbuf** packets, std::uint16_t most, Ready&& ready) noexcept {
+    [[nodiscard]] std::uint16_t take(std::uint8_t port, rte_mbuf** packets, std::uint16_t most,
+                                     Ready&& ready) noexcept {
         std::uint16_t taken = 0;
         unsigned kept = 0;
         for (unsigned i = 0; i < size_; ++i) {
-            if (taken < most && entries_[i].ingress == ingress && ready(entries_[i])) {
+            if (taken < most && entries_[i].port == port && ready(entries_[i])) {
                 packets[taken++] = entries_[i].mbuf;
             } else {
                 if (kept != i) entries_[kept] = entries_[i];

@@ -26,9 +26,10 @@ std::uint32_t sleep_us(const IdlePolicy& idle, std::uint64_t idle_ns) noexcept {
 
 }  // namespace
 
-void begin(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept {
+void begin(WorkerContext& context, std::uint8_t port, Zone egress, std::uint16_t count, std::uint32_t now_ms) noexcept {
     Burst& burst = context.burst;
-    burst.ingress = ingress;
+    burst.port = port;
+    burst.egress = egress;
     burst.count = count;
     burst.now_ms = now_ms;
     burst.generation = context.deps.endpoints.generation();
@@ -36,8 +37,8 @@ void begin(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint3
     burst.route_epoch = context.deps.routes.epoch();
 }
 
-void process(WorkerContext& context, Zone ingress, std::uint16_t count, std::uint32_t now_ms) noexcept {
-    begin(context, ingress, count, now_ms);
+void process(WorkerContext& context, std::uint8_t port, std::uint16_t count, std::uint32_t now_ms) noexcept {
+    begin(context, port, kAppliance, count, now_ms);
     parse_burst(context, context.burst);
     look_up(context, context.burst);
     forward(context, context.burst);
@@ -62,12 +63,12 @@ unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     WorkerContext& context = *context_;
     if (context.deps.health != nullptr) context.deps.health->poll();
     unsigned work = 0;
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const std::uint16_t count = receive(context, zone);
-        if (count > 0) process(context, zone, count, now_ms);
+    for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
+        const std::uint16_t count = receive(context, port);
+        if (count > 0) process(context, port, count, now_ms);
         work += count;
     }
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) work += forward_from_kernel(context, zone, now_ms);
+    for (const ZoneEntry& zone : context.deps.zones.all()) work += forward_from_kernel(context, zone, now_ms);
     work += release_held(context, now_ms);
     work += release_fragments(context, now_ms);
     context.deps.quiescence.quiescent(context.number);
@@ -77,11 +78,11 @@ unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     return work;
 }
 
-void Worker::inject(Zone zone, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept {
+void Worker::inject(std::uint8_t port, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept {
     WorkerContext& context = *context_;
     std::copy_n(packets, count, context.burst.packets.begin());
     context.counters.rx.add(count);
-    process(context, zone, count, now_ms);
+    process(context, port, count, now_ms);
 }
 
 void Worker::run(const std::atomic<bool>& stop) noexcept {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "dataplane/concurrent/quiescence.h"
 #include "dataplane/contract/doorbell.h"
@@ -17,7 +18,7 @@
 #include "dataplane/packet/address.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/policy/network.h"
-#include "dataplane/port/zone.h"
+#include "dataplane/port/zone_table.h"
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/punt_limit.h"
@@ -51,8 +52,7 @@ struct PortQueues {
     std::uint16_t port_id = kNoPort;  // kNoPort: the port does not exist, packets for it are dropped as tx-full
     std::uint16_t rx_queue = 0;
     std::uint16_t tx_queue = 0;
-    std::uint16_t vlan = 0;  // the one tag that belongs to the zone; 0: untagged (and priority-tagged) frames
-    MacAddress mac{};        // the appliance's on this port
+    MacAddress mac{};  // the appliance's on this port
 };
 
 // When a worker that finds nothing to do sleeps, and how long: a 32nd of the time since its last packet, so that a
@@ -86,7 +86,8 @@ struct WorkerDependencies {
     FragmentTracker& fragments;
     Quiescence& quiescence;
     KernelPath& kernel;
-    std::array<PortQueues, kPorts> ports;          // by Zone
+    const ZoneTable& zones;
+    std::vector<PortQueues> ports;                 // at most kMostPorts
     rte_mempool* pool = nullptr;                   // for ICMP errors
     LoopHook* health = nullptr;                    // worker 0 only; may be null
     bool translate = true;                         // source NAT for IPv4 from LAN to WAN
@@ -114,9 +115,9 @@ public:
     // packets that came in. For tests and benches, which call quiescence.online() first; run() does it by itself.
     unsigned iterate(std::uint32_t now_ms) noexcept;
 
-    // One loop's work for packets that are already there, as if `zone`'s port had received them; takes ownership.
+    // One loop's work for packets that are already there, as if `port` had received them; takes ownership.
     // `count`: at most 32. For tests and benches.
-    void inject(Zone zone, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept;
+    void inject(std::uint8_t port, rte_mbuf** packets, std::uint16_t count, std::uint32_t now_ms) noexcept;
 
     // Drops what waits for a neighbour. Only while the worker does not run.
     void drop_held() noexcept;

@@ -11,6 +11,7 @@
 #include "heartgate/v1/statistics.pb.h"
 #include "tests/fuzz/stream.h"
 #include "tests/packet/verdict/eal.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::fuzz::Input;
@@ -26,6 +27,7 @@ struct Dataplane {
     BindingTable bindings{64, quiescence};
     FlowTable flows{{.ipv4_flows = 64, .ipv6_flows = 64, .timeouts = {}, .nat_ports = {}}, quiescence};
     Gate gate{endpoints};
+    const ZoneTable zones = test::zones();
     HealthConsumer health{memory, endpoints, bindings, gate, quiescence};
     ControlRequests requests{{.memory = memory,
                               .health = health,
@@ -34,8 +36,8 @@ struct Dataplane {
                               .flows = flows,
                               .gate = gate,
                               .quiescence = quiescence,
+                              .zones = zones,
                               .flow_reader = 1,
-                              .lan_interface = "hg-lan",
                               .statistics = [](heartgate::v1::Statistics&) {}}};
     ControlServer server{loop, heartgate::fuzz::socket_path(), requests};
 };

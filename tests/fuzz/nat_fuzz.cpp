@@ -9,6 +9,7 @@
 #include "heartgate/v1/policy.pb.h"
 #include "tests/fuzz/input.h"
 #include "tests/packet/pipeline/world.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -35,7 +36,7 @@ bool checksum_right(const Bytes& frame) {
 Bytes frame_of(const World& world, Zone zone, std::uint8_t protocol, std::uint8_t ttl, const Bytes& upper,
                const char* source, const char* destination) {
     Bytes frame(kUpper);
-    const bool lan = zone == Zone::kLan;
+    const bool lan = zone.is_inside();
     const MacAddress& to = world.machines.at(lan ? "gateway-lan" : "gateway-wan");
     const MacAddress& from = world.machines.at(lan ? "pc" : "router");
     std::copy(to.begin(), to.end(), frame.begin());
@@ -118,9 +119,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         store_raw(checksum, static_cast<std::uint16_t>(~checksum_fold(sum)));
     };
     const bool echo = protocol == IPPROTO_ICMP;
-    Bytes in = frame_of(world, Zone::kLan, protocol, ttl, upper, "10.0.0.10", "203.0.113.7");
+    Bytes in = frame_of(world, test::kLanZone, protocol, ttl, upper, "10.0.0.10", "203.0.113.7");
     fill_checksum(in);
-    world.receive(Zone::kLan, std::vector<Bytes>{in});
+    world.receive(test::kLanZone, std::vector<Bytes>{in});
     if (world.sent.empty()) return 0;  // port 0, for example
     const std::size_t source_port = kUpper + (echo ? std::size_t{icmp::kIdentifier} : 0);
     const Bytes out = world.sent.front();
@@ -133,9 +134,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     store_raw(&answer[port], load_raw<std::uint16_t>(&out[source_port]));
     if (echo) answer[0] = 0;
     if (protocol == IPPROTO_TCP) answer[tcp_header::kFlags] = 0x12;
-    Bytes back = frame_of(world, Zone::kWan, protocol, ttl, answer, "203.0.113.7", "198.51.100.1");
+    Bytes back = frame_of(world, test::kWanZone, protocol, ttl, answer, "203.0.113.7", "198.51.100.1");
     fill_checksum(back);
-    world.receive(Zone::kWan, std::vector<Bytes>{back});
+    world.receive(test::kWanZone, std::vector<Bytes>{back});
     require(world.sent.size() == 1, "the answer comes back");
     check(back, world.sent.front(), protocol, kUpper + port);
     require(load_raw<std::uint16_t>(&world.sent.front()[kUpper + port]) == load_raw<std::uint16_t>(&in[source_port]),

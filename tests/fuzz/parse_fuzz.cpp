@@ -7,6 +7,7 @@
 #include "dataplane/packet/parse.h"
 #include "dataplane/packet/quoted_packet.h"
 #include "tests/fuzz/input.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::fuzz::Input;
@@ -17,9 +18,10 @@ using heartgate::fuzz::require;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input{data, size};
     const std::uint8_t how = input.byte();
+    static const std::array<ZoneTable, 2> zones{test::zones(), test::zones(7)};
     const ParseOrigin origin{.mac = 0x010000000002,
-                             .vlan = static_cast<std::uint16_t>((how & 4U) != 0 ? 7 : 0),
-                             .zone = static_cast<Zone>((how & 3U) % 3U)};
+                             .zones = (how & 3U) % 3U == 2 ? nullptr : &zones[(how & 4U) != 0 ? 1 : 0].tags(how & 1U),
+                             .linux_vlan = static_cast<std::uint16_t>((how & 4U) != 0 ? 7 : 0)};
     const std::uint16_t stripped = (how & 8U) != 0 ? input.word() : std::uint16_t{0};
     const std::uint32_t more = (how & 16U) != 0 ? input.word() : 0U;
     const auto bytes = input.rest();

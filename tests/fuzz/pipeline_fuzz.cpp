@@ -12,6 +12,7 @@
 #include "heartgate/v1/policy.pb.h"
 #include "tests/fuzz/input.h"
 #include "tests/packet/pipeline/world.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -32,7 +33,7 @@ enum Mend : unsigned { kMacs = 1, kHeaderChecksum = 2, kNatPort = 4, kQuotedNatP
 
 void mend(Bytes& frame, unsigned what, const World& world, Zone zone) {
     if (frame.size() < kIp + ipv4::kLength) return;
-    const bool lan = zone == Zone::kLan;
+    const bool lan = zone.is_inside();
     if ((what & kMacs) != 0) {
         const MacAddress& to = world.machines.at(lan ? "gateway-lan" : "gateway-wan");
         const MacAddress& from = world.machines.at(lan ? "pc" : "router");
@@ -83,9 +84,9 @@ public:
         for (unsigned steps = 0; steps < 64 && !input_.empty(); ++steps) {
             const std::uint8_t operation = input_.byte() % 16;
             if (operation < 8) {
-                arrive(Zone::kLan, 1 + operation % 2U);
+                arrive(test::kLanZone, 1 + operation % 2U);
             } else if (operation < 12) {
-                arrive(Zone::kWan, 1);
+                arrive(test::kWanZone, 1);
             } else if (operation == 12) {
                 world_.now_ms += input_.byte() * 500U;
                 world_.loop();
@@ -93,7 +94,7 @@ public:
                 const std::uint8_t how = input_.byte();
                 world_.set_state((how & 1U) != 0 ? kPc : kOther, (how & 2U) != 0 ? kIsolated : kGreen);
             } else if (!quarantine_) {
-                const Zone zone = operation == 14 ? Zone::kLan : Zone::kWan;
+                const Zone zone = operation == 14 ? test::kLanZone : test::kWanZone;
                 const unsigned how = input_.byte();
                 Bytes frame = take_frame();
                 mend(frame, how & ~1U, world_, zone);

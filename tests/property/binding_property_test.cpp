@@ -21,7 +21,6 @@ namespace {
 constexpr std::uint32_t kEndpoints = 5;  // 1 to 4, and 0, which nobody may bind
 constexpr unsigned kMacs = 4;            // 0: none, the address alone (a routed zone)
 constexpr unsigned kAddresses = 5;
-constexpr unsigned kVlans = 2;
 
 MacAddress mac_of(unsigned number) {
     return number == 0 ? MacAddress{} : MacAddress{2, 0, 0, 0, 0, static_cast<std::uint8_t>(number)};
@@ -37,14 +36,13 @@ struct Step {
     std::uint32_t endpoint = 0;
     unsigned mac = 0;
     unsigned address = 0;
-    std::uint16_t vlan = 0;
     std::uint32_t incarnation = 1;
 };
 
 std::ostream& operator<<(std::ostream& out, const Step& step) {
     static const char* const kNames[]{"bind", "unbind", "remove", "sweep"};
     return out << kNames[static_cast<std::size_t>(step.what)] << " endpoint " << step.endpoint << " mac " << step.mac
-               << " address " << step.address << " vlan " << step.vlan << " incarnation " << step.incarnation;
+               << " address " << step.address << " incarnation " << step.incarnation;
 }
 
 rc::Gen<Step> any_step() {
@@ -53,11 +51,8 @@ rc::Gen<Step> any_step() {
         rc::gen::set(&Step::what, rc::gen::weightedElement<Do>(
                                       {{10, Do::kBind}, {3, Do::kUnbind}, {1, Do::kRemove}, {1, Do::kSweep}})),
         rc::gen::set(&Step::endpoint, below(kEndpoints)), rc::gen::set(&Step::mac, below(kMacs)),
-        rc::gen::set(&Step::address, below(kAddresses)), rc::gen::set(&Step::vlan, below<std::uint16_t>(kVlans)),
-        rc::gen::set(&Step::incarnation, rc::gen::inRange(1U, 3U)));
+        rc::gen::set(&Step::address, below(kAddresses)), rc::gen::set(&Step::incarnation, rc::gen::inRange(1U, 3U)));
 }
-
-using Place = std::pair<unsigned, std::uint16_t>;  // MAC or address, and VLAN
 
 struct Bound {
     std::uint32_t endpoint;
@@ -73,9 +68,9 @@ public:
                 bind(step);
                 break;
             case Step::Do::kUnbind: {
-                const auto bound = by_address_.find({step.address, step.vlan});
+                const auto bound = by_address_.find(step.address);
                 const bool right = bound != by_address_.end() && bound->second.mac == step.mac;
-                RC_ASSERT(table_.unbind(mac_of(step.mac), address_of(step.address), step.vlan) ==
+                RC_ASSERT(table_.unbind(mac_of(step.mac), address_of(step.address)) ==
                           (right ? bound->second.endpoint : 0U));
                 if (right) by_address_.erase(bound);
                 break;
@@ -93,35 +88,32 @@ public:
 
 private:
     // A MAC is bound while an address refers to it.
-    [[nodiscard]] std::uint32_t owner_of_mac(unsigned mac, std::uint16_t vlan) const {
-        for (const auto& [place, bound] : by_address_) {
-            if (mac != 0 && bound.mac == mac && place.second == vlan) return bound.endpoint;
+    [[nodiscard]] std::uint32_t owner_of_mac(unsigned mac) const {
+        for (const auto& [address, bound] : by_address_) {
+            if (mac != 0 && bound.mac == mac) return bound.endpoint;
         }
         return 0;
     }
 
     void bind(const Step& step) {
-        const auto made =
-            table_.bind(step.endpoint, mac_of(step.mac), address_of(step.address), step.vlan, step.incarnation);
+        const auto made = table_.bind(step.endpoint, mac_of(step.mac), address_of(step.address), step.incarnation);
         RC_ASSERT(made.stored == (step.endpoint != 0));
         if (step.endpoint == 0) return;
 
-        const Place place{step.address, step.vlan};
-        const std::uint32_t owner = owner_of_mac(step.mac, step.vlan);
+        const std::uint32_t owner = owner_of_mac(step.mac);
         const bool mac_moves = owner != 0 && owner != step.endpoint;
         RC_ASSERT(made.previous_of_mac == (mac_moves ? owner : 0U));
         if (mac_moves) {
             std::erase_if(by_address_, [&](const auto& entry) {
-                return entry.second.endpoint == owner && entry.second.mac == step.mac &&
-                       entry.first.second == step.vlan;
+                return entry.second.endpoint == owner && entry.second.mac == step.mac;
             });
         }
-        const auto before = by_address_.find(place);
+        const auto before = by_address_.find(step.address);
         const bool had = before != by_address_.end();
         RC_ASSERT(made.previous == (had && before->second.endpoint != step.endpoint ? before->second.endpoint : 0U));
         const bool same = had && before->second.endpoint == step.endpoint && before->second.mac == step.mac;
         RC_ASSERT(made.changed == !same);
-        by_address_.insert_or_assign(place, Bound{step.endpoint, step.mac, step.incarnation});
+        by_address_.insert_or_assign(step.address, Bound{step.endpoint, step.mac, step.incarnation});
     }
 
     void sweep(std::uint32_t incarnation) {
@@ -143,22 +135,20 @@ private:
 
     void agree() const {
         RC_ASSERT(std::size_t{table_.size()} == by_address_.size());
-        for (std::uint16_t vlan = 0; vlan < kVlans; ++vlan) {
-            for (unsigned mac = 1; mac < kMacs; ++mac) {
-                RC_ASSERT(table_.destination(mac_of(mac), vlan) == owner_of_mac(mac, vlan));
-            }
-            for (unsigned address = 0; address < kAddresses; ++address) {
-                const auto bound = by_address_.find({address, vlan});
-                RC_ASSERT(table_.destination(address_of(address), vlan) ==
-                          (bound == by_address_.end() ? 0U : bound->second.endpoint));
-                for (unsigned mac = 1; mac < kMacs; ++mac) check_source(mac, address, vlan);
-            }
+        for (unsigned mac = 1; mac < kMacs; ++mac) {
+            RC_ASSERT(table_.destination(mac_of(mac)) == owner_of_mac(mac));
+        }
+        for (unsigned address = 0; address < kAddresses; ++address) {
+            const auto bound = by_address_.find(address);
+            RC_ASSERT(table_.destination(address_of(address)) ==
+                      (bound == by_address_.end() ? 0U : bound->second.endpoint));
+            for (unsigned mac = 1; mac < kMacs; ++mac) check_source(mac, address);
         }
     }
-    void check_source(unsigned mac, unsigned address, std::uint16_t vlan) const {
-        const BindingTable::Source source = table_.source(mac_of(mac), address_of(address), vlan);
-        const std::uint32_t of_mac = owner_of_mac(mac, vlan);
-        const auto bound = by_address_.find({address, vlan});
+    void check_source(unsigned mac, unsigned address) const {
+        const BindingTable::Source source = table_.source(mac_of(mac), address_of(address));
+        const std::uint32_t of_mac = owner_of_mac(mac);
+        const auto bound = by_address_.find(address);
         if (bound == by_address_.end()) {  // a new address inherits what its MAC is
             RC_ASSERT(source.reason == DropReason::kNone);
             RC_ASSERT(source.endpoint == of_mac);
@@ -176,7 +166,7 @@ private:
     }();
     EndpointTable endpoints_{16};
     BindingTable table_{16, quiescence_};
-    std::map<Place, Bound> by_address_;
+    std::map<unsigned, Bound> by_address_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "heartgate/v1/policy.pb.h"
 #include "tests/packet/pipeline/world.h"
 #include "tests/property/steps.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -170,7 +171,7 @@ public:
         Bytes frame = frame_of(world_, packet, false, inside, packet.port);
         if (packet.special == Special::kZeroIn) make_zero(frame);
         fill_checksums(frame, without);
-        const Bytes out = through(Zone::kLan, frame);
+        const Bytes out = through(test::kLanZone, frame);
         RC_ASSERT(load_raw<std::uint32_t>(&out[kIp + ipv4::kSource]) == wan);
         RC_ASSERT(out[kIp + ipv4::kTtl] == packet.ttl - 1);
         check_checksums(out, without);
@@ -184,12 +185,12 @@ public:
             again = frame_of(world_, packet, false, inside, packet.port);
             store16(&again[again.size() - 2], last);
             fill_checksums(again, false);
-            check_checksums(through(Zone::kLan, again), false);
+            check_checksums(through(test::kLanZone, again), false);
         }
 
         Bytes answer = frame_of(world_, packet, true, wan, nat_port);
         fill_checksums(answer, without);
-        const Bytes in = through(Zone::kWan, answer);
+        const Bytes in = through(test::kWanZone, answer);
         Bytes expected = frame_of(world_, packet, true, inside, packet.port);
         expected[kIp + ipv4::kTtl] = static_cast<std::uint8_t>(packet.ttl - 1);
         fill_checksums(expected, without);

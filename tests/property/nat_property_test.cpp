@@ -9,6 +9,7 @@
 
 #include "tests/packet/flow/flow_fixture.h"
 #include "tests/property/steps.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -87,7 +88,7 @@ void check_bijection(const FlowFixture& flows, const std::vector<std::uint32_t>&
         answer.destination = std::get<0>(outside);
         answer.destination_port = std::get<1>(outside);
         answer.protocol = flow.question.protocol;
-        answer.port = static_cast<std::uint8_t>(Zone::kWan);
+        answer.port = test::kWanZone.raw();
         const FlowRef reply = flows.find(answer);
         RC_ASSERT(reply.record == found.record);
         RC_ASSERT(reply.direction == Direction::kReply);

@@ -11,6 +11,7 @@
 #include "dataplane/route/route_table.h"
 #include "tests/packet/verdict/eal.h"
 #include "tests/property/steps.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -21,7 +22,7 @@ namespace heartgate::dataplane {
 static std::ostream& operator<<(std::ostream& out, const IpAddress& address) { return out << to_text(address); }
 static std::ostream& operator<<(std::ostream& out, const Route& route) {
     out << to_text(route.network) << '/' << static_cast<int>(route.prefix)
-        << (route.zone == Zone::kLan ? " lan" : " wan");
+        << (route.zone.is_inside() ? " lan" : " wan");
     if (route.gateway) out << " via " << to_text(*route.gateway);
     if (route.local) out << " local";
     if (route.blackhole) out << " blackhole";
@@ -51,7 +52,7 @@ rc::Gen<Route> any_route() {
         Route route;
         route.network = *any_address();
         const unsigned bits = route.network.is_ipv4() ? 32 : 128;
-        route.zone = *rc::gen::element(Zone::kLan, Zone::kWan);
+        route.zone = *rc::gen::element(test::kLanZone, test::kWanZone);
         route.metric = *below(3U);
         switch (*below(6U)) {
             case 0:  // an own address has the full prefix
@@ -131,11 +132,11 @@ TEST_CASE("a route lookup finds what a search through all routes finds") {
         RouteTable table{64, quiescence, 256};
         std::vector<Neighbour> neighbours;
         for (const IpAddress& address : *rc::gen::container<std::vector<IpAddress>>(4, any_address())) {
-            neighbours.push_back({.address = address, .zone = Zone::kLan, .mac = kNeighbourMac});
+            neighbours.push_back({.address = address, .zone = test::kLanZone, .mac = kNeighbourMac});
         }
         for (const std::uint32_t gateway : {0U, 2U}) {
             neighbours.push_back({.address = IpAddress::from_ipv4(htonl(0xc6336400U + gateway)),
-                                  .zone = Zone::kWan,
+                                  .zone = test::kWanZone,
                                   .mac = kNeighbourMac});
         }
         for (const Neighbour& neighbour : neighbours) RC_ASSERT(table.set_neighbour(neighbour));

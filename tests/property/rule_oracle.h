@@ -23,9 +23,9 @@ inline bool matches(const std::vector<Service>& list, const Question& question) 
 }
 
 inline const CompiledPolicy::Rule* first_match(const CompiledPolicy& policy, const Question& question) {
-    const auto zone = [](Zone one) { return 1U << static_cast<unsigned>(one); };
+    const auto in = [](const std::optional<Zone>& zone, Zone one) { return !zone || *zone == one; };
     for (const CompiledPolicy::Rule& rule : policy.rules()) {
-        if ((rule.from_zones & zone(question.from)) != 0 && (rule.to_zones & zone(question.to)) != 0 &&
+        if (in(rule.from_zone, question.from) && in(rule.to_zone, question.to) &&
             contains(rule.from, question.source) && contains(rule.to, question.destination) &&
             matches(rule.services, question)) {
             return &rule;

@@ -11,6 +11,7 @@
 #include "tests/packet/verdict/eal.h"
 #include "tests/property/rule_oracle.h"
 #include "tests/property/steps.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -70,7 +71,7 @@ v1::Policy any_policy() {
 Question any_question() {
     Question question;
     const bool ipv6 = *rc::gen::arbitrary<bool>();
-    const auto zone = rc::gen::element(Zone::kLan, Zone::kWan);
+    const auto zone = rc::gen::element(test::kLanZone, test::kWanZone);
     question.from = *zone;
     question.to = *zone;
     question.ether_type = ipv6 ? ethernet::kIpv6 : ethernet::kIpv4;
@@ -88,7 +89,7 @@ std::uint32_t id(const CompiledPolicy::Rule* rule) { return rule == nullptr ? 0 
 TEST_CASE("the tries find the rule that a search from the top finds first") {
     start_eal();
     rc::prop("random rules, fifty random packets each", [] {
-        const auto policy = CompiledPolicy::build(any_policy());
+        const auto policy = CompiledPolicy::build(any_policy(), heartgate::dataplane::test::zones());
         RC_ASSERT(policy.has_value());
         unsigned hits = 0;
         for (unsigned i = 0; i < 50; ++i) {
@@ -115,7 +116,7 @@ TEST_CASE("ten thousand rules are one policy, and more combinations than that fi
         service.set_port_from(1000 + i % 100);
         service.set_port_to(1100 + i % 100);
     }
-    const auto built = CompiledPolicy::build(policy);
+    const auto built = CompiledPolicy::build(policy, heartgate::dataplane::test::zones());
     REQUIRE(built);
     Question question;
     question.protocol = 6;
@@ -132,7 +133,7 @@ TEST_CASE("ten thousand rules are one policy, and more combinations than that fi
         policy.mutable_rules(4)->add_from_networks(fmt::format("172.16.{}.0/24", i));
         policy.mutable_rules(4)->add_to_networks(fmt::format("172.17.{}.0/24", i));
     }
-    const auto refused = CompiledPolicy::build(policy);
+    const auto refused = CompiledPolicy::build(policy, heartgate::dataplane::test::zones());
     REQUIRE_FALSE(refused);
     CHECK(refused.error().find("policy: rules: entry ") == 0);
     CHECK(refused.error().find("combinations of networks and services for IPv4") != std::string::npos);

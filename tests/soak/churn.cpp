@@ -10,6 +10,7 @@
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "heartgate/v1/policy.pb.h"
+#include "tests/zones.h"
 
 namespace heartgate::dataplane::test {
 
@@ -70,7 +71,7 @@ Churn::Churn(std::uint64_t seed)
         const IpAddress six = ip(ipv6_of(endpoint));
         producer_.endpoints[endpoint] = {.state = kGreen, .mac = mac_of(endpoint), .addresses = {four, six}};
         for (const IpAddress& address : {four, six}) {
-            world_.routes->set_neighbour({.address = address, .zone = Zone::kLan, .mac = mac_of(endpoint)});
+            world_.routes->set_neighbour({.address = address, .zone = test::kLanZone, .mac = mac_of(endpoint)});
         }
     }
     world_.quiescence->online(0);
@@ -136,7 +137,7 @@ void Churn::turn() {
         Bytes& any = frames.back();
         for (std::size_t i = 12; i < any.size(); ++i) any[i] ^= static_cast<std::uint8_t>(one_in(8) ? below(256) : 0U);
     }
-    world_.receive(Zone::kLan, frames);
+    world_.receive(test::kLanZone, frames);
     const std::vector<Bytes> sent = world_.sent;
     if (isolated) {
         from_isolated += frames.size();
@@ -158,7 +159,7 @@ void Churn::answer(const std::vector<Bytes>& sent) {
     }
     if (replies.empty()) return;
     answered += replies.size();
-    world_.receive(Zone::kWan, replies);
+    world_.receive(test::kWanZone, replies);
 }
 
 void Churn::change() {
@@ -221,16 +222,16 @@ void Churn::change_network() {
             world_.routes->replace_routes(world_.route_list);
             break;
         case 2:
-            if (one_in(2)) world_.routes->remove_neighbour(Zone::kWan, ip("198.51.100.254"));
+            if (one_in(2)) world_.routes->remove_neighbour(test::kWanZone, ip("198.51.100.254"));
             world_.routes->set_neighbour(
-                {.address = ip("198.51.100.254"), .zone = Zone::kWan, .mac = world_.machines["router"]});
+                {.address = ip("198.51.100.254"), .zone = test::kWanZone, .mac = world_.machines["router"]});
             break;
         default: {
             const std::uint32_t endpoint = 1 + below(kEndpoints);
-            world_.routes->remove_neighbour(Zone::kLan, ip(ipv4_of(endpoint)));
+            world_.routes->remove_neighbour(test::kLanZone, ip(ipv4_of(endpoint)));
             if (one_in(8)) break;  // its answers are held, then dropped
             world_.routes->set_neighbour(
-                {.address = ip(ipv4_of(endpoint)), .zone = Zone::kLan, .mac = mac_of(endpoint)});
+                {.address = ip(ipv4_of(endpoint)), .zone = test::kLanZone, .mac = mac_of(endpoint)});
             break;
         }
     }

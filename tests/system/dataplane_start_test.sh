@@ -34,7 +34,10 @@ dpdk: {file_prefix: $prefix, memory_mb: 64, mbufs: 8192}
 workers: {cores: [1]}
 ports:
   lan: {device: "net_ring0"}
-  wan: {device: "net_ring1", addresses: [198.18.0.2/24]}
+  wan: {device: "net_ring1"}
+zones:
+  lan: {port: lan}
+  wan: {port: wan, role: wan, addresses: [198.18.0.2/24]}
 kernel: {enabled: false}
 flows: {ipv4_capacity: 1024, ipv6_capacity: 1024}
 endpoints: {capacity: 1024}

@@ -14,6 +14,7 @@
 
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/flow/flow_tuple.h"
+#include "tests/zones.h"
 
 namespace heartgate::dataplane::test {
 
@@ -61,6 +62,8 @@ struct FlowFixture {
     static NewFlow udp(std::uint32_t host, std::uint16_t port, std::uint32_t server = kServer,
                        std::uint16_t server_port = 53) {
         NewFlow flow;
+        flow.question.from = kLanZone;
+        flow.question.to = kWanZone;
         flow.question.protocol = IPPROTO_UDP;
         flow.question.source = ipv4(kInside + host);
         flow.question.destination = ipv4(server);
@@ -74,7 +77,7 @@ struct FlowFixture {
     // A UDP flow that Linux sends out of the WAN port.
     static NewFlow from_linux(std::uint16_t port, std::uint32_t server = kServer, std::uint16_t server_port = 53) {
         NewFlow flow = udp(0, port, server, server_port);
-        flow.question.from = Zone::kLocal;
+        flow.question.from = kAppliance;
         flow.question.source = ipv4(kWanAddress);
         return flow;
     }

@@ -39,7 +39,7 @@ TEST_CASE("a translated flow's answers come to the WAN address and lead back ins
                    .source_port = htons(53),
                    .destination_port = record.rewrite_port(Direction::kForward),
                    .protocol = IPPROTO_UDP,
-                   .port = 1};
+                   .port = kWanZone.raw()};
     CHECK(flows.find(reply).record == &record);
     // Filtering: only the address and port that were asked may answer.
     FlowKey4 other_port = reply;
@@ -88,7 +88,7 @@ TEST_CASE("an ICMP echo's identifier is translated like a port, and its checksum
                          .destination = htonl(kWanAddress),
                          .destination_port = identifier,
                          .protocol = IPPROTO_ICMP,
-                         .port = 1};
+                         .port = kWanZone.raw()};
     CHECK(flows.find(reply).direction == Direction::kReply);
     CHECK(flows.find(reply).record == made.flow.record);
 }
@@ -120,10 +120,10 @@ TEST_CASE("what Linux sends keeps its port, and the answer leads to Linux") {
                          .source_port = htons(53),
                          .destination_port = htons(40'000),
                          .protocol = IPPROTO_UDP,
-                         .port = 1};
+                         .port = kWanZone.raw()};
     const FlowRef found = flows.find(reply);
     REQUIRE(found.record == made.flow.record);
-    CHECK(found.record->to(found.direction) == Zone::kLocal);
+    CHECK(found.record->to(found.direction) == kAppliance);
 }
 
 TEST_CASE("NAT takes another port where Linux uses the same one towards the same server") {

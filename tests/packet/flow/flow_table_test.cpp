@@ -22,14 +22,14 @@ TEST_CASE("a flow is found by its initiator's tuple and by its answers, and by n
                            .source_port = htons(4000),
                            .destination_port = htons(53),
                            .protocol = IPPROTO_UDP,
-                           .port = 0,
+                           .port = kLanZone.raw(),
                            .vlan = 10};
     const FlowKey4 reply{.source = htonl(kServer),
                          .destination = htonl(kInside + 1),
                          .source_port = htons(53),
                          .destination_port = htons(4000),
                          .protocol = IPPROTO_UDP,
-                         .port = 1,
+                         .port = kWanZone.raw(),
                          .vlan = 20};
     CHECK(flows.find(forward).record == made.flow.record);
     CHECK(flows.find(forward).direction == Direction::kForward);
@@ -39,7 +39,7 @@ TEST_CASE("a flow is found by its initiator's tuple and by its answers, and by n
     for (const FlowKey4& known : {forward, reply}) {
         std::array<FlowKey4, 6> others;
         others.fill(known);
-        others[0].port = 1 - known.port;
+        others[0].port = kGuestsZone.raw();
         others[1].vlan = 0;
         others[2].protocol = IPPROTO_TCP;
         others[3].source ^= htonl(1);
@@ -109,9 +109,9 @@ TEST_CASE("the record holds what the miss brought") {
     CHECK(record.next_hop(Direction::kForward) == 5);
     CHECK(record.next_hop(Direction::kReply) == 6);
     CHECK(record.route_epoch() == 8);
-    CHECK(record.from(Direction::kForward) == Zone::kLan);
-    CHECK(record.to(Direction::kForward) == Zone::kWan);
-    CHECK(record.from(Direction::kReply) == Zone::kWan);
+    CHECK(record.from(Direction::kForward) == test::kLanZone);
+    CHECK(record.to(Direction::kForward) == test::kWanZone);
+    CHECK(record.from(Direction::kReply) == test::kWanZone);
     const Question question = record.question();
     CHECK(question.source == flow.question.source);
     CHECK(question.destination == flow.question.destination);

@@ -44,7 +44,7 @@ struct Ready : World {
         description.insert(description.end(), {"from", std::to_string(begin)});
         if (end != 0) description.insert(description.end(), {"to", std::to_string(end)});
         const auto port = [](const std::string& word) { return static_cast<std::uint16_t>(std::stoul(word)); };
-        return receive(Zone::kLan,
+        return receive(test::kLanZone,
                        std::vector<Bytes>{build_frame(machines["gateway-lan"], machines[sender], description, port)});
     }
 };
@@ -134,8 +134,8 @@ TEST_CASE("first fragments that do not pass take nobody's place") {
                           "to",
                           "24"};
         const auto port = [](const std::string& word) { return static_cast<std::uint16_t>(std::stoul(word)); };
-        return world.receive(Zone::kWan, std::vector<Bytes>{build_frame(world.machines["gateway-wan"],
-                                                                        world.machines["router"], words, port)});
+        return world.receive(test::kWanZone, std::vector<Bytes>{build_frame(world.machines["gateway-wan"],
+                                                                            world.machines["router"], words, port)});
     };
     for (unsigned id = 0; id < 2 * FragmentTracker::kDatagrams; ++id) REQUIRE(forged(id) == Lines{"drop unsolicited"});
     CHECK(world.fragments.size() == 1);
@@ -154,7 +154,7 @@ TEST_CASE("until its verdict a first fragment is known to nobody else") {
 
 TEST_CASE("a full tracker forgets the oldest datagram") {
     FragmentTracker tracker;
-    DatagramKey datagram{.zone = static_cast<std::uint8_t>(Zone::kWan)};
+    DatagramKey datagram{.zone = test::kWanZone.raw()};
     const auto number = [&](std::uint32_t which) {
         datagram.source[15] = static_cast<std::uint8_t>(which);
         datagram.source[14] = static_cast<std::uint8_t>(which >> 8U);
@@ -204,7 +204,9 @@ TEST_CASE("fragments of two machines with the same identification leave with two
 TEST_CASE("what the appliance takes apart is put together again as it was, under an identification of its own") {
     Ready world;
     world.quiescence->offline(0);
-    world.routes->set_port(Zone::kWan, world.machines["gateway-wan"], 100);  // no multiple of 8 is left for the payload
+    world.routes->set_link(
+        test::kWanZone,
+        {.mac = world.machines["gateway-wan"], .mtu = 100, .port = 1});  // no multiple of 8 is left for the payload
     world.quiescence->online(0);
     CHECK(world.fragment("pc", "10.0.0.10:5000", 7, 0, 200, 300).size() == 3);
     std::vector<Bytes> sent = world.sent;
@@ -223,12 +225,13 @@ TEST_CASE("what the appliance takes apart is put together again as it was, under
 TEST_CASE("a first fragment that waits for its next hop is known again by its own identification") {
     Ready world;
     world.quiescence->offline(0);
-    world.routes->remove_neighbour(Zone::kWan, ip("198.51.100.254"));
+    world.routes->remove_neighbour(test::kWanZone, ip("198.51.100.254"));
     world.quiescence->online(0);
     CHECK(world.fragment("pc", "10.0.0.10:5000", 7, 0, 24) == Lines{"held"});
     CHECK(world.fragment("pc", "10.0.0.10:5000", 7, 24, 0) == Lines{"held"});
     world.quiescence->offline(0);
-    world.routes->set_neighbour({.address = ip("198.51.100.254"), .zone = Zone::kWan, .mac = world.machines["router"]});
+    world.routes->set_neighbour(
+        {.address = ip("198.51.100.254"), .zone = test::kWanZone, .mac = world.machines["router"]});
     world.quiescence->online(0);
     CHECK(world.loops(3) == Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp 0-24 ttl 63",
                                   "out wan router 198.51.100.1 > 203.0.113.7 protocol 17 24-48 last ttl 63"});

@@ -137,7 +137,7 @@ unsigned answered(World& world, const std::string& script_kind, unsigned count) 
     const Words words{"10.0.0.66:5000", ">", "203.0.113.7:53", script_kind};
     for (unsigned i = 0; i < count; ++i) {
         world.receive(
-            Zone::kLan,
+            test::kLanZone,
             {build_frame(world.machines["gateway-lan"], world.machines["guest"], words,
                          [](const std::string& word) { return static_cast<std::uint16_t>(std::stoul(word)); })});
     }

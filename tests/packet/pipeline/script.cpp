@@ -58,9 +58,11 @@ Words words_of(const std::string& text) {
 }
 
 Zone zone_of(const std::string& word) {
-    if (word == "lan") return Zone::kLan;
-    if (word == "wan") return Zone::kWan;
-    throw std::invalid_argument{"lan or wan, not " + word};
+    if (word == "lan") return test::kLanZone;
+    if (word == "wan") return test::kWanZone;
+    if (word == "guests") return test::kGuestsZone;
+    if (word == "servers") return test::kServersZone;
+    throw std::invalid_argument{"lan, wan, guests or servers, not " + word};
 }
 
 void fill_condition(v1::HeartbeatCondition& condition, const std::string& word) {
@@ -79,6 +81,9 @@ v1::Policy policy_of(std::string word) {
     rule.set_id(1);
     rule.set_name("internet");
     rule.set_from_zone(word == "wan-open" ? "wan" : "lan");
+    if (word == "from-any" || word == "to-servers") rule.clear_from_zone();
+    if (word == "from-guests") rule.set_from_zone("guests");
+    if (word == "to-servers") rule.set_to_zone("servers");
     rule.set_action(word == "drop" ? v1::DROP : word == "reject" ? v1::REJECT : v1::ACCEPT);
     constexpr std::string_view kOtherwise = "-else-reject";
     if (const std::size_t at = word.find(kOtherwise); at != std::string::npos) {
@@ -132,7 +137,7 @@ private:
             const std::size_t end = std::min(text.find(" + ", at), text.size());
             Words words = words_of(text.substr(at, end - at));
             at = end + 3;
-            MacAddress to = mac(zone == Zone::kLan ? "gateway-lan" : "gateway-wan");
+            MacAddress to = mac(zone.is_inside() ? "gateway-lan" : "gateway-wan");
             if (words.front() == "to") {
                 to = mac(words.at(1));
                 words.erase(words.begin(), words.begin() + 2);
@@ -157,7 +162,7 @@ private:
         const Zone zone = zone_of(words.at(0));
         const MacAddress to = mac(words.at(1));
         words.erase(words.begin(), words.begin() + 2);
-        return world_.linux_sends(zone, frame(to, mac(zone == Zone::kLan ? "gateway-lan" : "gateway-wan"), words));
+        return world_.linux_sends(zone, frame(to, mac(zone.is_inside() ? "gateway-lan" : "gateway-wan"), words));
     }
 
     // The control side waits for workers in some of these; the one under test is at rest.
@@ -215,14 +220,14 @@ private:
     }
     void bind(const Words& words) { world_.bind(endpoint(words.at(0)), mac(words.at(1)), ip(words.at(2))); }
     void unbind(const Words& words) {
-        world_.endpoints->touch(world_.bindings->unbind(mac(words.at(0)), ip(words.at(1)), 0));
+        world_.endpoints->touch(world_.bindings->unbind(mac(words.at(0)), ip(words.at(1))));
     }
     void resolve(const Words& words) {
-        const Zone zone = words.at(1) == "router" ? Zone::kWan : Zone::kLan;
+        const Zone zone = words.at(1) == "router" ? test::kWanZone : test::kLanZone;
         world_.routes->set_neighbour({.address = ip(words.at(0)), .zone = zone, .mac = mac(words.at(1))});
     }
     void forget(const Words& words) {
-        for (const Zone zone : {Zone::kLan, Zone::kWan}) world_.routes->remove_neighbour(zone, ip(words.at(0)));
+        for (const Zone zone : {test::kLanZone, test::kWanZone}) world_.routes->remove_neighbour(zone, ip(words.at(0)));
     }
     void not_ready(const Words& /*words*/) { world_.gate->set_ready(false); }
     void no_wan(const Words& /*words*/) { world_.flows->set_wan_addresses({}); }
@@ -245,8 +250,9 @@ private:
     }
     void mtu(const Words& words) {
         const Zone zone = zone_of(words.at(0));
-        world_.routes->set_port(zone, mac(zone == Zone::kLan ? "gateway-lan" : "gateway-wan"),
-                                static_cast<std::uint16_t>(std::stoul(words.at(1))));
+        world_.routes->set_link(zone, {.mac = mac(zone.is_inside() ? "gateway-lan" : "gateway-wan"),
+                                       .mtu = static_cast<std::uint16_t>(std::stoul(words.at(1))),
+                                       .port = static_cast<std::uint8_t>(zone.is_inside() ? 0 : 1)});
     }
     void kernel_full(const Words& /*words*/) { world_.kernel.full = true; }
 

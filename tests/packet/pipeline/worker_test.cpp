@@ -38,7 +38,7 @@ struct Ready : World {
         gate->set_ready(true);
     }
     std::vector<std::string> from_pc(const std::string& packet) {
-        return receive(Zone::kLan, std::vector<Bytes>{frame_from_pc(*this, packet)});
+        return receive(test::kLanZone, std::vector<Bytes>{frame_from_pc(*this, packet)});
     }
     // The packet's first `first` bytes in one segment, the rest in another.
     rte_mbuf* segmented(const Bytes& frame, std::size_t first) {
@@ -67,22 +67,22 @@ TEST_CASE("every drop reason that can exist now has a script that makes it happe
 TEST_CASE("a packet in several segments passes if its headers are in the first one") {
     Ready world;
     const Bytes frame = frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp payload 100");
-    CHECK(world.receive(Zone::kLan, world.segmented(frame, 60)) ==
+    CHECK(world.receive(test::kLanZone, world.segmented(frame, 60)) ==
           Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63"});
-    CHECK(world.receive(Zone::kLan, world.segmented(frame, 42)) ==
+    CHECK(world.receive(test::kLanZone, world.segmented(frame, 42)) ==
           Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63"});
     for (const std::size_t first : {13U, 14U, 33U, 34U, 41U}) {
         INFO(first);
-        CHECK(world.receive(Zone::kLan, world.segmented(frame, first)) == Lines{"drop truncated"});
+        CHECK(world.receive(test::kLanZone, world.segmented(frame, first)) == Lines{"drop truncated"});
     }
 }
 
 TEST_CASE("padding in a segment of its own is cut off or costs the packet, never a read outside") {
     Ready world;
     const Bytes frame = frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp payload 10 pad 8");
-    CHECK(world.receive(Zone::kLan, world.segmented(frame, 50)) ==
+    CHECK(world.receive(test::kLanZone, world.segmented(frame, 50)) ==
           Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63"});
-    CHECK(world.receive(Zone::kLan, world.segmented(frame, 56)) == Lines{"drop no-mbuf"});
+    CHECK(world.receive(test::kLanZone, world.segmented(frame, 56)) == Lines{"drop no-mbuf"});
 }
 
 TEST_CASE("a tag that the port has taken out of the frame counts like one in the frame") {
@@ -94,15 +94,15 @@ TEST_CASE("a tag that the port has taken out of the frame counts like one in the
         packet->vlan_tci = tci;
         return packet;
     };
-    CHECK(world.receive(Zone::kLan, tagged(0x0005)) == Lines{"drop unknown-vlan"});
-    CHECK(world.receive(Zone::kLan, tagged(0xe000)) ==
+    CHECK(world.receive(test::kLanZone, tagged(0x0005)) == Lines{"drop unknown-vlan"});
+    CHECK(world.receive(test::kLanZone, tagged(0xe000)) ==
           Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63"});
 }
 
 TEST_CASE("a packet without headroom for the tag of its way out is dropped") {
     Ready world{{.lan_vlan = 7}};
     Bytes opening = frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp vlan 7");
-    REQUIRE(world.receive(Zone::kLan, std::vector<Bytes>{opening}).size() == 1);
+    REQUIRE(world.receive(test::kLanZone, std::vector<Bytes>{opening}).size() == 1);
     const auto answer = [&](std::uint16_t headroom) {
         const Bytes frame =
             build_frame(world.machines["gateway-wan"], world.machines["router"],
@@ -116,16 +116,16 @@ TEST_CASE("a packet without headroom for the tag of its way out is dropped") {
             reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()))));
         return packet;
     };
-    CHECK(world.receive(Zone::kWan, answer(4)) ==
+    CHECK(world.receive(test::kWanZone, answer(4)) ==
           Lines{"out lan pc vlan 7 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63"});
-    CHECK(world.receive(Zone::kWan, answer(3)) == Lines{"drop no-mbuf"});
+    CHECK(world.receive(test::kWanZone, answer(3)) == Lines{"drop no-mbuf"});
 }
 
 TEST_CASE("a held packet makes the worker ask Linux for its next hop, and is freed with the worker") {
     const unsigned before = rte_mempool_avail_count(packet_pool());
     {
         Ready world;
-        world.routes->remove_neighbour(Zone::kWan, test::ip("198.51.100.254"));
+        world.routes->remove_neighbour(test::kWanZone, test::ip("198.51.100.254"));
         CHECK(world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp") == Lines{"held"});
         CHECK(world.kernel.asked == std::vector<IpAddress>{test::ip("198.51.100.254")});
         world.worker->drop_held();
@@ -165,7 +165,8 @@ TEST_CASE("a new neighbour does not have the routes of others looked up anew") {
     world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
     const std::uint32_t epoch = world.routes->epoch();
     world.quiescence->offline(0);
-    world.routes->set_neighbour({.address = test::ip("10.0.0.70"), .zone = Zone::kLan, .mac = {2, 0, 0, 0, 0, 0x70}});
+    world.routes->set_neighbour(
+        {.address = test::ip("10.0.0.70"), .zone = test::kLanZone, .mac = {2, 0, 0, 0, 0, 0x70}});
     world.quiescence->online(0);
     CHECK(world.routes->epoch() == epoch);
     CHECK(world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp").front().rfind("out wan", 0) == 0);
@@ -212,7 +213,7 @@ TEST_CASE("an endpoint's routed packets are its sign of life, stopped ones too; 
                         {"203.0.113.7:53", ">", "198.51.100.1:nat", "udp"}, [&](const std::string& port) {
                             return port == "nat" ? world.nat_port : static_cast<std::uint16_t>(std::stoul(port));
                         });
-        REQUIRE(world.receive(Zone::kWan, std::vector<Bytes>{frame}).front().rfind("out lan", 0) == 0);
+        REQUIRE(world.receive(test::kWanZone, std::vector<Bytes>{frame}).front().rfind("out lan", 0) == 0);
     };
     for (unsigned i = 0; i < 30; ++i) {
         world.now_ms += 100;
@@ -245,7 +246,7 @@ TEST_CASE("who claims an address of others or of the appliance raises an alarm, 
         world.from_pc(packet);
         REQUIRE(world.worker->take_alarm(alarm));
         CHECK(alarm.mac == pack(world.machines["pc"]));
-        CHECK(alarm.zone == Zone::kLan);
+        CHECK(alarm.zone.is_inside());
         return std::pair{alarm.reason, alarm.address};
     };
     CHECK(raised("10.0.0.11 > 10.0.0.1 arp") == std::pair{DropReason::kSpoofedNeighbour, test::ip("10.0.0.11")});
@@ -308,9 +309,10 @@ TEST_CASE("the worker's loop runs the health hook before it reads the generation
     };
     Ready world;
     Isolate hook{world};
-    const auto own = [&](Zone zone, const char* name) {
+    const ZoneTable zones = test::zones();
+    const auto own = [&](std::uint16_t port, const char* name) {
         PortQueues queues;
-        queues.port_id = static_cast<std::uint16_t>(zone);
+        queues.port_id = port;
         queues.mac = world.machines[name];
         return queues;
     };
@@ -324,7 +326,8 @@ TEST_CASE("the worker's loop runs the health hook before it reads the generation
                    .fragments = world.fragments,
                    .quiescence = *world.quiescence,
                    .kernel = world.kernel,
-                   .ports = {own(Zone::kLan, "gateway-lan"), own(Zone::kWan, "gateway-wan")},
+                   .zones = zones,
+                   .ports = {own(0, "gateway-lan"), own(1, "gateway-wan")},
                    .pool = packet_pool(),
                    .health = &hook}};
     rte_mbuf* packet = world.packet_of(frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp"));
@@ -357,6 +360,7 @@ TEST_CASE("a sleeping worker wakes when its doorbell rings, also if it rings jus
     Count hook;
     heartgate::contract::Doorbell doorbell;
     constexpr std::uint32_t kForEver = 3'600'000'000;
+    const ZoneTable zones = test::zones();
     Worker worker{0,
                   {.flows = *world.flows,
                    .endpoints = *world.endpoints,
@@ -367,6 +371,7 @@ TEST_CASE("a sleeping worker wakes when its doorbell rings, also if it rings jus
                    .fragments = world.fragments,
                    .quiescence = *world.quiescence,
                    .kernel = world.kernel,
+                   .zones = zones,
                    .ports = {},
                    .pool = packet_pool(),
                    .health = &hook,

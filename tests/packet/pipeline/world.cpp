@@ -18,6 +18,8 @@ namespace {
 
 constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);  // as queues want it
 
+constexpr std::array<std::uint16_t, 2> kBothPorts{0, 1};
+
 constexpr std::uint16_t kPacketRoom = 4096 + RTE_PKTMBUF_HEADROOM;
 
 // Once per program: EAL, and two ring ports; what is sent on one can be read from the same.
@@ -29,7 +31,7 @@ void start_eal() {
         std::vector<char*> arguments;
         for (std::string& word : words) arguments.push_back(word.data());
         if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) return false;
-        for (std::uint16_t port = 0; port < kPorts; ++port) {
+        for (std::uint16_t port = 0; port < 2; ++port) {
             const rte_eth_conf config{};
             if (rte_eth_dev_configure(port, 1, 1, &config) != 0 ||
                 rte_eth_rx_queue_setup(port, 0, 64, kAnySocket, nullptr, packet_pool()) != 0 ||
@@ -43,10 +45,10 @@ void start_eal() {
 }
 
 template <class Visit>
-void drain(Zone zone, Visit&& visit) {
-    rte_mbuf* packets[kPorts * 32];
+void drain(std::uint16_t port, Visit&& visit) {
+    rte_mbuf* packets[64];
     for (;;) {
-        const std::uint16_t count = rte_eth_rx_burst(static_cast<std::uint16_t>(zone), 0, packets, 32);
+        const std::uint16_t count = rte_eth_rx_burst(port, 0, packets, 32);
         if (count == 0) return;
         for (std::uint16_t i = 0; i < count; ++i) {
             visit(packets[i]);
@@ -54,8 +56,6 @@ void drain(Zone zone, Visit&& visit) {
         }
     }
 }
-
-const char* zone_name(Zone zone) { return zone == Zone::kLan ? "lan" : "wan"; }
 
 MacAddress mac_of(std::uint8_t last) { return {0x02, 0, 0, 0, 0, last}; }
 
@@ -87,7 +87,7 @@ bool FakeKernel::punt(unsigned /*worker*/, Zone zone, PuntQueue queue, Permit /*
 }
 
 std::uint16_t FakeKernel::take(unsigned /*worker*/, Zone zone, rte_mbuf** packets, std::uint16_t most) noexcept {
-    auto& queue = sends[static_cast<std::size_t>(zone)];
+    auto& queue = sends[zone.number()];
     std::uint16_t count = 0;
     for (; count < most && !queue.empty(); ++count) {
         packets[count] = queue.front();
@@ -100,13 +100,14 @@ void FakeKernel::resolve(unsigned /*worker*/, Zone /*zone*/, const IpAddress& ad
     asked.push_back(address);
 }
 
-World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untranslated_{options.untranslated} {
+World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, untranslated_{options.untranslated} {
     start_eal();
     machines = {{"pc", mac_of(0x10)},
                 {"other", mac_of(0x11)},
                 {"guest", mac_of(0x66)},
                 {"intruder", mac_of(0x99)},
                 {"router", mac_of(0xfe)},
+                {"server", mac_of(0x30)},
                 {"gateway-lan", mac_of(0x01)},
                 {"gateway-wan", mac_of(0x02)},
                 {"everybody", {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
@@ -131,8 +132,12 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
 
     // replace_routes() waits for the workers; this one is at rest.
     quiescence->offline(0);
-    routes->set_port(Zone::kLan, machines["gateway-lan"], 1500, options.lan_vlan);
-    routes->set_port(Zone::kWan, machines["gateway-wan"], 1500);
+    for (const ZoneEntry& zone : zones_.all()) {
+        routes->set_link(zone.zone, {.mac = machines[zone.port == 0 ? "gateway-lan" : "gateway-wan"],
+                                     .mtu = 1500,
+                                     .vlan = zone.vlan,
+                                     .port = zone.port});
+    }
     const auto add = [this](const char* network, unsigned bits, Zone zone, const char* gateway = nullptr) -> Route& {
         Route made;
         made.network = ip(network);
@@ -141,18 +146,22 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
         if (gateway != nullptr) made.gateway = ip(gateway);
         return route_list.emplace_back(made);
     };
-    add("10.0.0.0", 24, Zone::kLan);
-    add("2001:db8:1::", 64, Zone::kLan);
-    add("198.51.100.0", 24, Zone::kWan);
-    add("2001:db8:2::", 64, Zone::kWan);
-    add("0.0.0.0", 0, Zone::kWan, "198.51.100.254");
-    add("::", 0, Zone::kWan, "2001:db8:2::fe");
-    add("10.0.0.1", 32, Zone::kLan).local = true;
-    add("192.0.2.1", 32, Zone::kLan).local = true;
-    add("2001:db8:1::1", 128, Zone::kLan).local = true;
-    add("198.51.100.1", 32, Zone::kWan).local = true;
-    add("2001:db8:2::1", 128, Zone::kWan).local = true;
-    add("198.18.0.0", 15, Zone::kWan).blackhole = true;
+    add("10.0.0.0", 24, test::kLanZone);
+    add("2001:db8:1::", 64, test::kLanZone);
+    add("198.51.100.0", 24, test::kWanZone);
+    add("2001:db8:2::", 64, test::kWanZone);
+    add("0.0.0.0", 0, test::kWanZone, "198.51.100.254");
+    add("::", 0, test::kWanZone, "2001:db8:2::fe");
+    add("10.0.0.1", 32, test::kLanZone).local = true;
+    add("192.0.2.1", 32, test::kLanZone).local = true;
+    add("2001:db8:1::1", 128, test::kLanZone).local = true;
+    add("198.51.100.1", 32, test::kWanZone).local = true;
+    add("2001:db8:2::1", 128, test::kWanZone).local = true;
+    add("198.18.0.0", 15, test::kWanZone).blackhole = true;
+    add("10.0.20.0", 24, kGuestsZone);
+    add("10.0.20.1", 32, kGuestsZone).local = true;
+    add("10.0.30.0", 24, kServersZone);
+    add("10.0.30.1", 32, kServersZone).local = true;
     routes->replace_routes(route_list);
     for (const auto& [address, name] : {std::pair{"10.0.0.10", "pc"},
                                         {"10.0.0.11", "other"},
@@ -160,10 +169,12 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
                                         {"2001:db8:1::10", "pc"},
                                         {"2001:db8:1::11", "other"},
                                         {"2001:db8:1::66", "guest"}}) {
-        routes->set_neighbour({.address = ip(address), .zone = Zone::kLan, .mac = machines[name]});
+        routes->set_neighbour({.address = ip(address), .zone = test::kLanZone, .mac = machines[name]});
     }
+    routes->set_neighbour({.address = ip("10.0.20.66"), .zone = kGuestsZone, .mac = machines["guest"]});
+    routes->set_neighbour({.address = ip("10.0.30.30"), .zone = kServersZone, .mac = machines["server"]});
     for (const char* router : {"198.51.100.254", "2001:db8:2::fe"}) {
-        routes->set_neighbour({.address = ip(router), .zone = Zone::kWan, .mac = machines["router"]});
+        routes->set_neighbour({.address = ip(router), .zone = test::kWanZone, .mac = machines["router"]});
     }
     quiescence->online(0);
 
@@ -175,11 +186,10 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
     set_state(kPc, green);
     set_state(kOther, green);
 
-    const auto queues = [&](Zone zone, const char* name, std::uint16_t vlan, bool exists) {
+    const auto queues = [&](std::uint16_t port, const char* name, bool exists) {
         PortQueues made;
-        if (exists) made.port_id = static_cast<std::uint16_t>(zone);
+        if (exists) made.port_id = port;
         made.mac = machines[name];
-        made.vlan = vlan;
         return made;
     };
     worker = std::make_unique<Worker>(
@@ -192,8 +202,8 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
                               .fragments = fragments,
                               .quiescence = *quiescence,
                               .kernel = kernel,
-                              .ports = {queues(Zone::kLan, "gateway-lan", options.lan_vlan, true),
-                                        queues(Zone::kWan, "gateway-wan", 0, options.wan_exists)},
+                              .zones = zones_,
+                              .ports = {queues(0, "gateway-lan", true), queues(1, "gateway-wan", options.wan_exists)},
                               .pool = packet_pool(),
                               .untranslated = untranslated_,
                               .mss = options.mss,
@@ -203,13 +213,13 @@ World::World(const WorldOptions& options) : lan_vlan_{options.lan_vlan}, untrans
 
 World::~World() {
     worker.reset();
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) drain(zone, [](rte_mbuf*) {});
+    for (const std::uint16_t port : kBothPorts) drain(port, [](rte_mbuf*) {});
 }
 
 void World::set_state(std::uint32_t endpoint, const contract::EndpointState& state) { endpoints->set(endpoint, state); }
 
 void World::bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address) {
-    const BindingTable::Bound bound = bindings->bind(endpoint, mac, address, lan_vlan_, 1);
+    const BindingTable::Bound bound = bindings->bind(endpoint, mac, address, 1);
     if (!bound.stored) throw std::logic_error{"binding not stored"};
     if (!bound.changed) return;
     for (const std::uint32_t touched : {endpoint, bound.previous, bound.previous_of_mac}) endpoints->touch(touched);
@@ -217,7 +227,7 @@ void World::bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress&
 }
 
 void World::load_policy(const v1::Policy& policy) {
-    auto built = CompiledPolicy::build(policy);
+    auto built = CompiledPolicy::build(policy, zones_);
     if (!built) throw std::logic_error{built.error()};
     const CompiledPolicy* before = gate->swap(built->release());
     quiescence->quiescent(0);
@@ -279,20 +289,20 @@ std::vector<std::string> World::outcome(const Books& before) {
     std::vector<std::string> lines;
     sent.clear();
     unguard_all(packet_pool());
-    for (const Zone zone : {Zone::kLan, Zone::kWan}) {
-        const MacAddress own = machines[zone == Zone::kLan ? "gateway-lan" : "gateway-wan"];
-        drain(zone, [&](const rte_mbuf* packet) {
+    for (const std::uint16_t port : kBothPorts) {
+        const MacAddress own = machines[port == 0 ? "gateway-lan" : "gateway-wan"];
+        drain(port, [&](const rte_mbuf* packet) {
             const Bytes frame = bytes_of(packet);
             sent.push_back(frame);
             if (!words) return;
-            std::string line =
-                fmt::format("out {} {} {}", zone_name(zone), machine(frame_destination(frame)), described(frame));
+            std::string line = fmt::format("out {} {} {}", port == 0 ? "lan" : "wan", machine(frame_destination(frame)),
+                                           described(frame));
             if (frame_source(frame) != own) line += " FROM " + machine(frame_source(frame));
             lines.push_back(line);
         });
     }
     for (auto& [zone, packet] : kernel.punted) {
-        if (words) lines.push_back(fmt::format("punt {} {}", zone_name(zone), described(bytes_of(packet))));
+        if (words) lines.push_back(fmt::format("punt {} {}", zones_.name(zone), described(bytes_of(packet))));
         rte_pktmbuf_free(packet);
     }
     kernel.punted.clear();
@@ -312,18 +322,18 @@ std::vector<std::string> World::receive(Zone zone, const std::vector<Bytes>& fra
     const Books before = books();
     std::array<rte_mbuf*, 32> packets{};
     for (std::size_t i = 0; i < frames.size(); ++i) packets.at(i) = packet_of(frames[i]);
-    worker->inject(zone, packets.data(), static_cast<std::uint16_t>(frames.size()), now_ms);
+    worker->inject(zones_[zone].port, packets.data(), static_cast<std::uint16_t>(frames.size()), now_ms);
     return outcome(before);
 }
 
 std::vector<std::string> World::receive(Zone zone, rte_mbuf* packet) {
     const Books before = books();
-    worker->inject(zone, &packet, 1, now_ms);
+    worker->inject(zones_[zone].port, &packet, 1, now_ms);
     return outcome(before);
 }
 
 std::vector<std::string> World::linux_sends(Zone zone, const Bytes& frame) {
-    kernel.sends[static_cast<std::size_t>(zone)].push_back(packet_of(frame));
+    kernel.sends[zone.number()].push_back(packet_of(frame));
     return loop();
 }
 

@@ -4,6 +4,7 @@
 //   pc 10.0.0.10, other 10.0.0.11 (endpoints), guest 10.0.0.66 (none)   LAN 10.0.0.0/24, 2001:db8:1::/64
 //   gateway: 10.0.0.1, 2001:db8:1::1, heartbeat address 192.0.2.1       WAN 198.51.100.1, 2001:db8:2::1
 //   router 198.51.100.254, 2001:db8:2::fe: the way to everything else
+//   two VLANs beside the LAN on its port (tests/zones.h): guests 10.0.20.0/24, servers 10.0.30.0/24 with `server`
 #pragma once
 
 #include <rte_mbuf.h>
@@ -25,6 +26,7 @@
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/worker.h"
 #include "frame.h"
+#include "tests/zones.h"
 
 namespace heartgate::v1 {
 class Policy;
@@ -43,7 +45,7 @@ public:
     bool full = false;
     std::vector<std::pair<Zone, rte_mbuf*>> punted;
     PuntQueue last_queue = PuntQueue::kOther;
-    std::array<std::deque<rte_mbuf*>, kPorts> sends;
+    std::array<std::deque<rte_mbuf*>, kMostZones> sends;  // by zone
     std::vector<IpAddress> asked;
 };
 
@@ -68,7 +70,7 @@ public:
 
     // What came of the packets: "out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63", "punt lan ...",
     // "drop no-route", "held". Throws std::logic_error if the books do not balance.
-    std::vector<std::string> receive(Zone zone, const std::vector<Bytes>& frames);
+    std::vector<std::string> receive(Zone zone, const std::vector<Bytes>& frames);  // by that zone's port
     std::vector<std::string> receive(Zone zone, rte_mbuf* packet);
     std::vector<std::string> linux_sends(Zone zone, const Bytes& frame);
     std::vector<std::string> loop();  // one turn of the worker
@@ -109,7 +111,7 @@ private:
     std::string described(const Bytes& frame);
     void check_books() const;
 
-    std::uint16_t lan_vlan_;
+    ZoneTable zones_;
     std::vector<Untranslated> untranslated_;
 };
 

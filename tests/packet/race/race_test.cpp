@@ -13,6 +13,7 @@
 #include "dataplane/packet/address_text.h"
 #include "dataplane/route/route_table.h"
 #include "tests/packet/flow/flow_fixture.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using namespace heartgate::dataplane::test;
@@ -124,9 +125,9 @@ TEST_CASE("flows, bindings and routes change under workers that read them") {
     EndpointTable endpoints{16};
     BindingTable bindings{16, *flows.quiescence};
     RouteTable routes{16, *flows.quiescence, 64};
-    routes.set_port(Zone::kLan, kMac, 1500);
+    routes.set_link(test::kLanZone, {.mac = kMac});
     const IpAddress address = parse_ip("10.0.0.5").value();
-    const Route route{.network = parse_ip("10.0.0.0").value(), .prefix = 24, .zone = Zone::kLan, .gateway = {}};
+    const Route route{.network = parse_ip("10.0.0.0").value(), .prefix = 24, .zone = test::kLanZone, .gateway = {}};
     REQUIRE(routes.replace_routes({route}));
     std::atomic<std::uint32_t> wrong{0};
     std::atomic<std::uint32_t> bound{0};
@@ -144,7 +145,7 @@ TEST_CASE("flows, bindings and routes change under workers that read them") {
                                   }
                                   flows.table->expire(worker, now_ms, 8);
 
-                                  const BindingTable::Source source = bindings.source(kMac, address, 0);
+                                  const BindingTable::Source source = bindings.source(kMac, address);
                                   if (source.endpoint != 0 && source.endpoint != kEndpoint) ++wrong;
                                   if (source.endpoint != 0) ++bound;
                                   const RouteResult to = routes.lookup(address);
@@ -156,18 +157,18 @@ TEST_CASE("flows, bindings and routes change under workers that read them") {
         // The health consumer's and the control thread's parts: bindings and routes have one writer each.
         std::thread consumer{[&] {
             for (int round = 0; round < 500 || bound == 0; ++round) {
-                (void)bindings.bind(kEndpoint, kMac, address, 0, 1);
+                (void)bindings.bind(kEndpoint, kMac, address, 1);
                 std::this_thread::yield();
-                (void)bindings.unbind(kMac, address, 0);
+                (void)bindings.unbind(kMac, address);
                 endpoints.touch(kEndpoint);
             }
         }};
         for (int round = 0; round < 50 || resolved == 0; ++round) {
             MacAddress mac = kMac;
             mac[0] = static_cast<std::uint8_t>(2 + 2 * (round % 2));
-            routes.set_neighbour({.address = address, .zone = Zone::kLan, .mac = mac});
+            routes.set_neighbour({.address = address, .zone = test::kLanZone, .mac = mac});
             routes.replace_routes({route});
-            if (round % 3 == 0) routes.remove_neighbour(Zone::kLan, address);
+            if (round % 3 == 0) routes.remove_neighbour(test::kLanZone, address);
         }
         consumer.join();
     }

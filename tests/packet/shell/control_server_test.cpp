@@ -25,6 +25,7 @@
 #include "heartgate/v1/dataplane.pb.h"
 #include "heartgate/v1/policy.pb.h"
 #include "tests/packet/verdict/eal.h"
+#include "tests/zones.h"
 
 using namespace heartgate;
 using namespace heartgate::dataplane;
@@ -111,6 +112,7 @@ struct Fixture : Eal {
     BindingTable bindings{1024, quiescence};
     FlowTable flows{flow_options(), quiescence};
     Gate gate{endpoints};
+    const ZoneTable zones = test::zones();
     HealthConsumer health{memory, endpoints, bindings, gate, quiescence};
     ControlRequests requests{{.memory = memory,
                               .health = health,
@@ -119,8 +121,8 @@ struct Fixture : Eal {
                               .flows = flows,
                               .gate = gate,
                               .quiescence = quiescence,
+                              .zones = zones,
                               .flow_reader = 1,
-                              .lan_interface = "hg-lan",
                               .statistics = [](v1::Statistics& reply) { reply.add_workers()->set_lcore(3); }}};
     std::filesystem::path folder = temporary_folder();
     std::string path = folder / "run" / "dataplane.sock";
@@ -187,7 +189,11 @@ TEST_CASE_METHOD(Fixture, "an attached producer gets its incarnation and what it
     CHECK(reply.error().empty());
     CHECK(reply.attach().incarnation() != 0);
     CHECK_FALSE(reply.attach().forwarding());
-    CHECK(reply.attach().lan_interface() == "hg-lan");
+    REQUIRE(reply.attach().zones_size() == 4);
+    CHECK(reply.attach().zones(0).name() == "lan");
+    CHECK(reply.attach().zones(0).role() == v1::ZONE_ROLE_ATTACHED);
+    CHECK(reply.attach().zones(0).interface() == "hg-lan");
+    CHECK(reply.attach().zones(1).role() == v1::ZONE_ROLE_WAN);
     CHECK(reply.attach().endpoint_capacity() == 1024);
     health.poll();
     CHECK(memory.state().incarnation.load() == reply.attach().incarnation());
@@ -323,6 +329,8 @@ TEST_CASE_METHOD(Fixture, "flows are listed with their states, filtered and limi
     quiescence.online(0);
     for (const std::string source : {"10.20.0.5", "10.20.0.6", "10.20.0.7"}) {
         NewFlow flow;
+        flow.question.from = test::kLanZone;
+        flow.question.to = test::kWanZone;
         flow.question.protocol = IPPROTO_UDP;
         flow.question.source = *parse_ip(source);
         flow.question.destination = *parse_ip("198.18.0.1");

@@ -245,7 +245,7 @@ TEST_CASE_METHOD(Fixture, "a removal does not release who got the slot after it"
     sync(removal);
     consumer.poll();
     CHECK(state_of(5) == kIsolated);
-    CHECK(bindings.destination(address, 0) == 0);
+    CHECK(bindings.destination(address) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "the sync ring fills what the health ring has not touched in this incarnation") {
@@ -263,7 +263,7 @@ TEST_CASE_METHOD(Fixture, "END_OF_SYNC removes what was not mentioned, and only 
     for (const std::uint32_t endpoint : {5U, 6U, kCapacity - 1}) health(state(endpoint, kIsolated));
     sync(binding(MessageType::kBind, 6, kMac));
     consumer.poll();
-    REQUIRE(bindings.destination(address, 0) == 6);
+    REQUIRE(bindings.destination(address) == 6);
 
     consumer.expect(kFirst + 1);
     incarnation = kFirst + 1;
@@ -273,7 +273,7 @@ TEST_CASE_METHOD(Fixture, "END_OF_SYNC removes what was not mentioned, and only 
     // Nobody is released before END_OF_SYNC.
     CHECK(state_of(6) == kIsolated);
     CHECK(state_of(kCapacity - 1) == kIsolated);
-    CHECK(bindings.destination(address, 0) == 6);
+    CHECK(bindings.destination(address) == 6);
     CHECK(synced() == 0);
 
     end_of_sync();
@@ -282,7 +282,7 @@ TEST_CASE_METHOD(Fixture, "END_OF_SYNC removes what was not mentioned, and only 
     CHECK(state_of(6) == EndpointState{});
     CHECK(state_of(9) == kGreen);
     CHECK(state_of(kCapacity - 1) == EndpointState{});
-    CHECK(bindings.destination(address, 0) == 0);
+    CHECK(bindings.destination(address) == 0);
     CHECK(synced() == kFirst + 1);
 }
 
@@ -293,14 +293,14 @@ TEST_CASE_METHOD(Fixture, "END_OF_SYNC begins anew where the sweep for an earlie
     // Endpoints, then as far into the bindings that this one's entry is passed.
     for (unsigned loop = 0; loop < kCapacity / HealthConsumer::kMostSteps + 5; ++loop) consumer.poll();
     REQUIRE(synced() == 0);
-    REQUIRE(bindings.destination(address, 0) == 6);
+    REQUIRE(bindings.destination(address) == 6);
 
     consumer.expect(kFirst + 1);
     incarnation = kFirst + 1;
     end_of_sync();
     settle();
     CHECK(synced() == kFirst + 1);
-    CHECK(bindings.destination(address, 0) == 0);
+    CHECK(bindings.destination(address) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "a binding without room counts, and is told to those who lost something by it") {
@@ -382,13 +382,13 @@ TEST_CASE_METHOD(Fixture, "a resync of a forwarding dataplane keeps forwarding a
 TEST_CASE_METHOD(Fixture, "a binding that moves changes the words of both endpoints") {
     health(binding(MessageType::kBind, 5, kMac));
     consumer.poll();
-    CHECK(bindings.destination(address, 0) == 5);
+    CHECK(bindings.destination(address) == 5);
     const auto nobody = endpoints.word(0);
     const auto five = endpoints.word(5);
     const auto six = endpoints.word(6);
     health(binding(MessageType::kBind, 6, kOtherMac));
     consumer.poll();
-    CHECK(bindings.destination(address, 0) == 6);
+    CHECK(bindings.destination(address) == 6);
     CHECK(endpoints.word(5) != five);
     CHECK(endpoints.word(6) != six);
     CHECK(endpoints.word(0) != nobody);
@@ -410,7 +410,7 @@ TEST_CASE_METHOD(Fixture, "an address that is unbound is nobody's") {
     const auto word = endpoints.word(5);
     health(binding(MessageType::kUnbind, 5, kMac));
     consumer.poll();
-    CHECK(bindings.destination(address, 0) == 0);
+    CHECK(bindings.destination(address) == 0);
     CHECK(endpoints.word(5) != word);
 }
 
@@ -423,5 +423,5 @@ TEST_CASE_METHOD(Fixture, "a removed endpoint leaves no binding, and its slot's 
     consumer.poll();
     CHECK(state_of(5) == EndpointState{});
     CHECK(endpoints.word(5).version() > word.version());
-    CHECK(bindings.destination(address, 0) == 0);
+    CHECK(bindings.destination(address) == 0);
 }

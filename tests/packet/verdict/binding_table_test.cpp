@@ -39,11 +39,11 @@ struct Bindings {
     }
     BindingTable::Bound bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress& address,
                              std::uint32_t incarnation = 1) {
-        return table.bind(endpoint, mac, address, 0, incarnation);
+        return table.bind(endpoint, mac, address, incarnation);
     }
     void check(const MacAddress& mac, const IpAddress& address, std::uint32_t endpoint,
                DropReason reason = DropReason::kNone) const {
-        const auto source = table.source(mac, address, 0);
+        const auto source = table.source(mac, address);
         CHECK(source.reason == reason);
         if (reason == DropReason::kNone) CHECK(source.endpoint == endpoint);
     }
@@ -55,7 +55,7 @@ TEST_CASE("a bound address with its MAC is its endpoint") {
     const Bindings bindings;
     bindings.check(kMac1, kIp1, 1);
     bindings.check(kMac2, kIp2, 2);
-    CHECK(bindings.table.destination(kIp1, 0) == 1);
+    CHECK(bindings.table.destination(kIp1) == 1);
     CHECK(bindings.table.destination(kMac2) == 2);
 }
 
@@ -74,15 +74,8 @@ TEST_CASE("a new address on a bound MAC inherits its endpoint") {
 TEST_CASE("an unbound address on an unbound MAC is nobody's") {
     const Bindings bindings;
     bindings.check(kForeign, kUnbound, 0);
-    CHECK(bindings.table.destination(kUnbound, 0) == 0);
+    CHECK(bindings.table.destination(kUnbound) == 0);
     CHECK(bindings.table.destination(kForeign) == 0);
-}
-
-TEST_CASE("bindings of one VLAN mean nothing in another") {
-    const Bindings bindings;
-    CHECK(bindings.table.source(kForeign, kIp1, 7).reason == DropReason::kNone);
-    CHECK(bindings.table.source(kMac1, kIp1, 7).endpoint == 0);
-    CHECK(bindings.table.destination(kIp1, 7) == 0);
 }
 
 TEST_CASE("an endpoint has several addresses on one MAC, and several MACs") {
@@ -118,8 +111,8 @@ TEST_CASE("a MAC that moves to another endpoint takes its addresses from the one
     CHECK(bound.previous_of_mac == 1);
     bindings.check(kMac1, kUnbound, 2);
     bindings.check(kMac1, kIp1, 2);  // a new address on endpoint 2's MAC
-    CHECK(bindings.table.destination(kIp1, 0) == 0);
-    CHECK(bindings.table.destination(kSix1, 0) == 0);
+    CHECK(bindings.table.destination(kIp1) == 0);
+    CHECK(bindings.table.destination(kSix1) == 0);
     bindings.check(kMac2, kIp2, 2);
 }
 
@@ -148,17 +141,17 @@ TEST_CASE("the same binding again changes nothing") {
     CHECK_FALSE(bound.changed);
     CHECK(bindings.table.size() == 2);
     // The MAC is not counted twice: one unbind frees it.
-    CHECK(bindings.table.unbind(kMac1, kIp1, 0) == 1);
+    CHECK(bindings.table.unbind(kMac1, kIp1) == 1);
     CHECK(bindings.table.destination(kMac1) == 0);
 }
 
 TEST_CASE("unbinding says who lost the address, and needs the right MAC") {
     Bindings bindings;
-    CHECK(bindings.table.unbind(kMac2, kIp1, 0) == 0);
-    CHECK(bindings.table.unbind(kForeign, kIp1, 0) == 0);
-    CHECK(bindings.table.unbind(kMac1, kUnbound, 0) == 0);
+    CHECK(bindings.table.unbind(kMac2, kIp1) == 0);
+    CHECK(bindings.table.unbind(kForeign, kIp1) == 0);
+    CHECK(bindings.table.unbind(kMac1, kUnbound) == 0);
     bindings.check(kMac1, kIp1, 1);
-    CHECK(bindings.table.unbind(kMac1, kIp1, 0) == 1);
+    CHECK(bindings.table.unbind(kMac1, kIp1) == 1);
     bindings.check(kMac1, kIp1, 0);
     bindings.check(kForeign, kIp1, 0);
 }
@@ -182,10 +175,10 @@ TEST_CASE("in a routed zone an address is bound alone, and any unbound MAC may c
     bindings.check(kMac1, kUnbound, 0, DropReason::kSpoofedAddress);  // a bound MAC with another endpoint's address
     CHECK(bindings.table.destination(MacAddress{}) == 0);
     // Only who names no MAC unbinds it.
-    CHECK(bindings.table.unbind(kForeign, kUnbound, 0) == 0);
-    CHECK(bindings.table.unbind(kMac1, kUnbound, 0) == 0);
+    CHECK(bindings.table.unbind(kForeign, kUnbound) == 0);
+    CHECK(bindings.table.unbind(kMac1, kUnbound) == 0);
     bindings.check(kForeign, kUnbound, 3);
-    CHECK(bindings.table.unbind(MacAddress{}, kUnbound, 0) == 3);
+    CHECK(bindings.table.unbind(MacAddress{}, kUnbound) == 3);
 }
 
 TEST_CASE("a sweep removes in bounded steps what another incarnation bound, and touches who lost it") {
@@ -218,7 +211,7 @@ TEST_CASE("a sweep that begins anew looks at every entry, wherever the one befor
     for (std::uint32_t i = 3; i < 40; ++i) bindings.bind(1, kMac1, IpAddress::from_ipv4(i), 1);
     bindings.bind(1, kMac1, kIp1, 2);  // the first entry, which this sweep passes
     while (bindings.table.size() > 20) REQUIRE_FALSE(bindings.table.sweep(2, 1, bindings.endpoints));
-    REQUIRE(bindings.table.destination(kIp1, 0) == 1);
+    REQUIRE(bindings.table.destination(kIp1) == 1);
     bindings.table.begin_sweep();
     while (!bindings.table.sweep(3, 1000, bindings.endpoints)) {
     }
@@ -275,7 +268,7 @@ TEST_CASE("a MAC moves also when there is no room for another one") {
     CHECK(bound.stored);
     CHECK(bound.previous_of_mac == 1);
     bindings.check(kMac1, kUnbound, 2);
-    CHECK(bindings.table.destination(kIp1, 0) == 0);
+    CHECK(bindings.table.destination(kIp1) == 0);
     bindings.quiescence.offline(0);
 }
 
@@ -289,7 +282,7 @@ TEST_CASE("a binding that finds no room reports whom it has taken something from
         CHECK_FALSE(bound.stored);
         CHECK(bound.changed);
         CHECK(bound.previous_of_mac == 1);
-        CHECK(bindings.table.destination(kIp1, 0) == 0);
+        CHECK(bindings.table.destination(kIp1) == 0);
         CHECK(bindings.table.destination(kMac1) == 0);
     }
     SECTION("another address of a known MAC has changed nothing") {
@@ -310,10 +303,10 @@ TEST_CASE("a reader never sees an address with a wrong owner while bindings move
         bindings.quiescence.online(0);
         while (!stop) {
             // kIp1 moves between endpoints 1 and 2 with their MACs; kIp2's owner never changes.
-            const auto source = bindings.table.source(kMac1, kIp1, 0);
+            const auto source = bindings.table.source(kMac1, kIp1);
             if (source.endpoint > 2) ++wrong;
             if (source.reason == DropReason::kNone && source.endpoint == 2) ++wrong;
-            if (bindings.table.destination(kIp2, 0) != 2) ++wrong;
+            if (bindings.table.destination(kIp2) != 2) ++wrong;
             bindings.quiescence.quiescent(0);
             ++reads;
         }

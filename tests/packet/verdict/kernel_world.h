@@ -17,6 +17,7 @@
 #include "dataplane/kernel/tap_kernel_path.h"
 #include "dataplane/packet/address_text.h"
 #include "tests/packet/verdict/eal.h"
+#include "tests/zones.h"
 
 namespace heartgate::dataplane {
 
@@ -63,11 +64,11 @@ inline rte_mempool* packet_pool() {
 
 inline TapKernelPathOptions path_options(std::uint16_t lan_vlan = 0) {
     TapOptions lan{
-        .name = "hg-lan", .zone = Zone::kLan, .mac = kLanMac, .mtu = 1400, .vlan = lan_vlan, .addresses = {}};
+        .name = "hg-lan", .zone = test::kLanZone, .mac = kLanMac, .mtu = 1400, .vlan = lan_vlan, .addresses = {}};
     for (const char* address : {"192.168.77.1/24", "192.0.2.1/32", "2001:db8:77::1/64", "2001:db8::1/128"}) {
         lan.addresses.push_back(parse_prefix(address).value());
     }
-    TapOptions wan{.name = "hg-wan", .zone = Zone::kWan, .mac = kWanMac, .addresses = {}};
+    TapOptions wan{.name = "hg-wan", .zone = test::kWanZone, .mac = kWanMac, .addresses = {}};
     wan.addresses.push_back(parse_prefix("203.0.113.2/24").value());
     return {.taps = {lan, wan}, .workers = 1, .ring_size = 256, .pool = packet_pool(), .name = "kp"};
 }

@@ -29,8 +29,8 @@ struct Mirrored {
 
     NetlinkMirrorOptions options(std::vector<Route> static_routes) {
         NetlinkMirrorOptions result;
-        result.interfaces[0].index = path.interface_index(Zone::kLan);
-        result.interfaces[1].index = path.interface_index(Zone::kWan);
+        result.interfaces = {{.index = path.interface_index(test::kLanZone), .zone = test::kLanZone, .port = 0},
+                             {.index = path.interface_index(test::kWanZone), .zone = test::kWanZone, .port = 1}};
         result.static_routes = std::move(static_routes);
         result.wan_addresses = [this](const std::vector<std::uint32_t>& addresses) {
             const std::lock_guard lock{mutex};
@@ -68,14 +68,14 @@ TEST_CASE("what Linux has is in the table at once: own addresses, networks, WAN 
         CHECK(world.lookup(own).kind == Kind::kLocal);
     }
     CHECK(world.lookup("192.168.77.11").kind == Kind::kUnresolved);
-    CHECK(world.lookup("192.168.77.11").zone == Zone::kLan);
-    CHECK(world.lookup("203.0.113.9").zone == Zone::kWan);
-    CHECK(world.lookup("2001:db8:77::9").zone == Zone::kLan);
+    CHECK(world.lookup("192.168.77.11").zone.is_inside());
+    CHECK(world.lookup("203.0.113.9").zone == test::kWanZone);
+    CHECK(world.lookup("2001:db8:77::9").zone.is_inside());
     CHECK(world.lookup("198.51.100.1").kind == Kind::kNone);
     CHECK(world.wan_becomes({"203.0.113.2"}));
-    CHECK(world.routes.own_address(Zone::kLan, false) == ip("192.168.77.1"));
-    CHECK(world.routes.own_address(Zone::kLan, true) == ip("2001:db8:77::1"));
-    CHECK(world.routes.own_address(Zone::kWan, false) == ip("203.0.113.2"));
+    CHECK(world.routes.own_address(test::kLanZone, false) == ip("192.168.77.1"));
+    CHECK(world.routes.own_address(test::kLanZone, true) == ip("2001:db8:77::1"));
+    CHECK(world.routes.own_address(test::kWanZone, false) == ip("203.0.113.2"));
 }
 
 TEST_CASE("directed broadcasts are not forwarded") {
@@ -172,7 +172,8 @@ TEST_CASE("a changed MTU reaches the next hops") {
 
 TEST_CASE("static routes stay beside the kernel's") {
     if (!enter_namespace()) return;
-    Mirrored world{{{.network = ip("198.51.100.0"), .prefix = 24, .zone = Zone::kWan, .gateway = ip("203.0.113.5")}}};
+    Mirrored world{
+        {{.network = ip("198.51.100.0"), .prefix = 24, .zone = test::kWanZone, .gateway = ip("203.0.113.5")}}};
     CHECK(world.lookup("198.51.100.1").via == ip("203.0.113.5"));
     run("ip route add 10.3.0.0/16 via 203.0.113.1 dev hg-wan");
     REQUIRE(world.becomes("10.3.0.1", Kind::kUnresolved));

@@ -9,6 +9,7 @@
 
 #include "dataplane/packet/address_text.h"
 #include "tests/packet/verdict/eal.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using Kind = RouteResult::Kind;
@@ -29,7 +30,7 @@ Route local(const std::string& address, Zone zone) {
     return result;
 }
 Route blackhole(const std::string& prefix) {
-    Route result = route(prefix, Zone::kWan);
+    Route result = route(prefix, test::kWanZone);
     result.blackhole = true;
     return result;
 }
@@ -47,21 +48,21 @@ struct Routes {
     RouteTable table{8, quiescence, 64};
 
     Routes() {
-        table.set_port(Zone::kLan, kLanMac, 1500);
-        table.set_port(Zone::kWan, kWanMac, 1492, 7);
+        table.set_link(test::kLanZone, {.mac = kLanMac});
+        table.set_link(test::kWanZone, {.mac = kWanMac, .mtu = 1492, .vlan = 7, .port = 1});
         REQUIRE(table.replace_routes(usual()));
     }
     static std::vector<Route> usual() {
-        return {route("0.0.0.0/0", Zone::kWan, "203.0.113.1"),
-                route("203.0.113.0/24", Zone::kWan),
-                route("192.168.1.0/24", Zone::kLan),
-                local("192.168.1.1", Zone::kLan),
-                local("203.0.113.2", Zone::kWan),
-                local("192.0.2.1", Zone::kLan),
-                route("::/0", Zone::kWan, "fe80::1"),
-                route("2001:db8:1::/64", Zone::kLan),
-                local("2001:db8:1::1", Zone::kLan),
-                local("fe80::abc", Zone::kLan)};
+        return {route("0.0.0.0/0", test::kWanZone, "203.0.113.1"),
+                route("203.0.113.0/24", test::kWanZone),
+                route("192.168.1.0/24", test::kLanZone),
+                local("192.168.1.1", test::kLanZone),
+                local("203.0.113.2", test::kWanZone),
+                local("192.0.2.1", test::kLanZone),
+                route("::/0", test::kWanZone, "fe80::1"),
+                route("2001:db8:1::/64", test::kLanZone),
+                local("2001:db8:1::1", test::kLanZone),
+                local("fe80::abc", test::kLanZone)};
     }
     [[nodiscard]] RouteResult lookup(const std::string& address) const { return table.lookup(ip(address)); }
 };
@@ -72,15 +73,15 @@ TEST_CASE("the default route leads to its gateway, which resolves to a next hop"
     Routes routes;
     auto result = routes.lookup("198.51.100.1");
     CHECK(result.kind == Kind::kUnresolved);
-    CHECK(result.zone == Zone::kWan);
+    CHECK(result.zone == test::kWanZone);
     CHECK(result.via == ip("203.0.113.1"));
-    REQUIRE(routes.table.set_neighbour({ip("203.0.113.1"), Zone::kWan, kGateway}));
+    REQUIRE(routes.table.set_neighbour({ip("203.0.113.1"), test::kWanZone, kGateway}));
     result = routes.lookup("198.51.100.1");
     REQUIRE(result.kind == Kind::kForward);
     const NextHop& hop = routes.table.next_hop(result.next_hop);
     CHECK(hop.destination == kGateway);
     CHECK(hop.source == kWanMac);
-    CHECK(hop.zone == Zone::kWan);
+    CHECK(hop.zone == test::kWanZone);
     CHECK(hop.vlan == 7);
     CHECK(hop.mtu == 1492);
 }
@@ -89,9 +90,9 @@ TEST_CASE("an on-link destination is its own next hop") {
     Routes routes;
     auto result = routes.lookup("192.168.1.11");
     CHECK(result.kind == Kind::kUnresolved);
-    CHECK(result.zone == Zone::kLan);
+    CHECK(result.zone.is_inside());
     CHECK(result.via == ip("192.168.1.11"));
-    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost}));
+    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kHost}));
     result = routes.lookup("192.168.1.11");
     REQUIRE(result.kind == Kind::kForward);
     CHECK(routes.table.next_hop(result.next_hop).destination == kHost);
@@ -101,7 +102,7 @@ TEST_CASE("an on-link destination is its own next hop") {
 
 TEST_CASE("an IPv6 gateway with a link-local address") {
     Routes routes;
-    REQUIRE(routes.table.set_neighbour({ip("fe80::1"), Zone::kWan, kGateway}));
+    REQUIRE(routes.table.set_neighbour({ip("fe80::1"), test::kWanZone, kGateway}));
     const auto result = routes.lookup("2001:db8:ffff::1");
     REQUIRE(result.kind == Kind::kForward);
     CHECK(routes.table.next_hop(result.next_hop).destination == kGateway);
@@ -117,28 +118,28 @@ TEST_CASE("own addresses are local, on the zone they are on") {
     const Routes routes;
     for (const char* address : {"192.168.1.1", "192.0.2.1", "2001:db8:1::1"}) {
         CHECK(routes.lookup(address).kind == Kind::kLocal);
-        CHECK(routes.lookup(address).zone == Zone::kLan);
+        CHECK(routes.lookup(address).zone.is_inside());
     }
-    CHECK(routes.lookup("203.0.113.2").zone == Zone::kWan);
+    CHECK(routes.lookup("203.0.113.2").zone == test::kWanZone);
 }
 
 TEST_CASE("the source of errors is an on-link address of the zone, not a heartbeat or link-local address") {
     const Routes routes;
-    CHECK(routes.table.own_address(Zone::kLan, false) == ip("192.168.1.1"));
-    CHECK(routes.table.own_address(Zone::kWan, false) == ip("203.0.113.2"));
-    CHECK(routes.table.own_address(Zone::kLan, true) == ip("2001:db8:1::1"));
-    CHECK(routes.table.own_address(Zone::kWan, true) == IpAddress{});
+    CHECK(routes.table.own_address(test::kLanZone, false) == ip("192.168.1.1"));
+    CHECK(routes.table.own_address(test::kWanZone, false) == ip("203.0.113.2"));
+    CHECK(routes.table.own_address(test::kLanZone, true) == ip("2001:db8:1::1"));
+    CHECK(routes.table.own_address(test::kWanZone, true) == IpAddress{});
 }
 
 TEST_CASE("the longest prefix wins, in both families, also against a blackhole") {
     Routes routes;
     auto list = Routes::usual();
-    list.push_back(route("10.0.0.0/8", Zone::kLan, "192.168.1.254"));
-    list.push_back(route("10.1.0.0/16", Zone::kWan, "203.0.113.9"));
-    list.push_back(route("10.1.2.3/32", Zone::kLan, "192.168.1.253"));
+    list.push_back(route("10.0.0.0/8", test::kLanZone, "192.168.1.254"));
+    list.push_back(route("10.1.0.0/16", test::kWanZone, "203.0.113.9"));
+    list.push_back(route("10.1.2.3/32", test::kLanZone, "192.168.1.253"));
     list.push_back(blackhole("10.1.3.0/24"));
-    list.push_back(route("2001:db8:2::/48", Zone::kLan, "fe80::2"));
-    list.push_back(route("2001:db8:2:8000::/49", Zone::kWan, "fe80::3"));
+    list.push_back(route("2001:db8:2::/48", test::kLanZone, "fe80::2"));
+    list.push_back(route("2001:db8:2:8000::/49", test::kWanZone, "fe80::3"));
     REQUIRE(routes.table.replace_routes(list));
     CHECK(routes.lookup("10.9.9.9").via == ip("192.168.1.254"));
     CHECK(routes.lookup("10.1.9.9").via == ip("203.0.113.9"));
@@ -151,7 +152,7 @@ TEST_CASE("the longest prefix wins, in both families, also against a blackhole")
 
 TEST_CASE("without a route there is none") {
     Routes routes;
-    REQUIRE(routes.table.replace_routes({route("192.168.1.0/24", Zone::kLan)}));
+    REQUIRE(routes.table.replace_routes({route("192.168.1.0/24", test::kLanZone)}));
     CHECK(routes.lookup("198.51.100.1").kind == Kind::kNone);
     CHECK(routes.lookup("2001:db8::1").kind == Kind::kNone);
     REQUIRE(routes.table.replace_routes({}));
@@ -163,10 +164,11 @@ TEST_CASE("without a route there is none") {
 
 TEST_CASE("of several routes to one network the local one wins, then the lowest metric") {
     Routes routes;
-    REQUIRE(routes.table.replace_routes({route("10.0.0.0/8", Zone::kWan, "203.0.113.1", 100),
-                                         route("10.0.0.0/8", Zone::kWan, "203.0.113.2", 50),
-                                         route("10.0.0.0/8", Zone::kWan, "203.0.113.3", 200),
-                                         route("192.168.1.1/32", Zone::kLan), local("192.168.1.1", Zone::kLan)}));
+    REQUIRE(
+        routes.table.replace_routes({route("10.0.0.0/8", test::kWanZone, "203.0.113.1", 100),
+                                     route("10.0.0.0/8", test::kWanZone, "203.0.113.2", 50),
+                                     route("10.0.0.0/8", test::kWanZone, "203.0.113.3", 200),
+                                     route("192.168.1.1/32", test::kLanZone), local("192.168.1.1", test::kLanZone)}));
     CHECK(routes.lookup("10.1.1.1").via == ip("203.0.113.2"));
     CHECK(routes.lookup("192.168.1.1").kind == Kind::kLocal);
 }
@@ -176,30 +178,30 @@ TEST_CASE("every change that matters moves the epoch, the same thing again does 
     std::uint32_t epoch = routes.table.epoch();
     const auto moved = [&] { return std::exchange(epoch, routes.table.epoch()) != routes.table.epoch(); };
     std::uint32_t changes = routes.table.changes();
-    routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost});
+    routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kHost});
     CHECK_FALSE(moved());  // nobody's next hop was another one before
     CHECK(std::exchange(changes, routes.table.changes()) != routes.table.changes());
-    routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost});
+    routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kHost});
     CHECK_FALSE(moved());
     CHECK(changes == routes.table.changes());
-    routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kGateway});
+    routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kGateway});
     CHECK(moved());
     CHECK(routes.table.next_hop(routes.lookup("192.168.1.11").next_hop).destination == kGateway);
-    routes.table.remove_neighbour(Zone::kWan, ip("192.168.1.11"));
+    routes.table.remove_neighbour(test::kWanZone, ip("192.168.1.11"));
     CHECK_FALSE(moved());
-    routes.table.remove_neighbour(Zone::kLan, ip("192.168.1.11"));
+    routes.table.remove_neighbour(test::kLanZone, ip("192.168.1.11"));
     CHECK(moved());
     CHECK(routes.lookup("192.168.1.11").kind == Kind::kUnresolved);
     routes.table.replace_routes(Routes::usual());
     CHECK(moved());
-    routes.table.set_port(Zone::kLan, kLanMac, 1500);
+    routes.table.set_link(test::kLanZone, {.mac = kLanMac});
     CHECK_FALSE(moved());
 }
 
 TEST_CASE("a port's new MAC or MTU reaches the next hops of its neighbours") {
     Routes routes;
-    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost}));
-    routes.table.set_port(Zone::kLan, kWanMac, 1400);
+    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kHost}));
+    routes.table.set_link(test::kLanZone, {.mac = kWanMac, .mtu = 1400});
     const auto result = routes.lookup("192.168.1.11");
     REQUIRE(result.kind == Kind::kForward);
     CHECK(routes.table.next_hop(result.next_hop).source == kWanMac);
@@ -209,15 +211,15 @@ TEST_CASE("a port's new MAC or MTU reaches the next hops of its neighbours") {
 
 TEST_CASE("a next hop is not reused while a worker may still read it") {
     Routes routes;
-    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), Zone::kLan, kHost}));
+    REQUIRE(routes.table.set_neighbour({ip("192.168.1.11"), test::kLanZone, kHost}));
     routes.quiescence.online(0);
     const std::uint16_t cached = routes.lookup("192.168.1.11").next_hop;
-    routes.table.remove_neighbour(Zone::kLan, ip("192.168.1.11"));
+    routes.table.remove_neighbour(test::kLanZone, ip("192.168.1.11"));
     for (std::uint8_t i = 0; i < 5; ++i) {
         MacAddress mac = kGateway;
         mac[5] = static_cast<std::uint8_t>(0x10 + i);
         REQUIRE(routes.table.set_neighbour(
-            {IpAddress::from_ipv4(0x0101a8c0U + (std::uint32_t{i} << 24U)), Zone::kLan, mac}));
+            {IpAddress::from_ipv4(0x0101a8c0U + (std::uint32_t{i} << 24U)), test::kLanZone, mac}));
     }
     CHECK(routes.table.next_hop(cached).destination == kHost);
     routes.quiescence.offline(0);
@@ -227,10 +229,10 @@ TEST_CASE("a full neighbour table refuses, and has room again when one is remove
     Routes routes;
     std::uint32_t stored = 0;
     const auto address = [](std::uint32_t i) { return IpAddress::from_ipv4(0x0001a8c0U + (i << 24U)); };
-    while (routes.table.set_neighbour({address(stored), Zone::kLan, kHost})) ++stored;
+    while (routes.table.set_neighbour({address(stored), test::kLanZone, kHost})) ++stored;
     CHECK(stored == 8);
-    routes.table.remove_neighbour(Zone::kLan, address(3));
-    CHECK(routes.table.set_neighbour({address(100), Zone::kLan, kHost}));
+    routes.table.remove_neighbour(test::kLanZone, address(3));
+    CHECK(routes.table.set_neighbour({address(100), test::kLanZone, kHost}));
 }
 
 TEST_CASE("more routes than there is room for change nothing") {
@@ -239,7 +241,7 @@ TEST_CASE("more routes than there is room for change nothing") {
     for (std::uint32_t i = 0; i < 1000; ++i) {
         many.push_back({.network = IpAddress::from_ipv4(0x0000000aU | (i << 8U)),
                         .prefix = 32,
-                        .zone = Zone::kWan,
+                        .zone = test::kWanZone,
                         .gateway = {}});
     }
     const std::uint32_t epoch = routes.table.epoch();

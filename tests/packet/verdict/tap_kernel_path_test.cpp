@@ -25,7 +25,7 @@ struct Path {
 
     explicit Path(const TapKernelPathOptions& options = path_options()) : path{options} {}
 
-    void punt(const Frame& frame, Zone zone = Zone::kLan, PuntQueue queue = PuntQueue::kOther) {
+    void punt(const Frame& frame, Zone zone = test::kLanZone, PuntQueue queue = PuntQueue::kOther) {
         REQUIRE(offer(frame, zone, queue));
     }
     bool offer(const Frame& frame, Zone zone, PuntQueue queue) {
@@ -35,14 +35,14 @@ struct Path {
         // What reaches the appliance has a verdict of the gate; here: ARP.
         Question question;
         question.from = zone;
-        question.to = Zone::kLocal;
+        question.to = kAppliance;
         question.ether_type = ethernet::kArp;
         const bool taken = path.punt(0, zone, queue, gate.permit(gate.decide(question)), packet);
         if (!taken) rte_pktmbuf_free(packet);
         return taken;
     }
     // Whether Linux has sent something.
-    bool poll(Frame& frame, Zone zone = Zone::kLan) {
+    bool poll(Frame& frame, Zone zone = test::kLanZone) {
         rte_mbuf* packet = nullptr;
         if (path.take(0, zone, &packet, 1) == 0) return false;
         const auto* data = rte_pktmbuf_mtod(packet, const std::uint8_t*);
@@ -52,7 +52,7 @@ struct Path {
     }
     // The next frame from Linux that `wanted` accepts; others (MLD, router solicitations) are thrown away.
     template <class Wanted>
-    Frame take(Wanted wanted, Zone zone = Zone::kLan) {
+    Frame take(Wanted wanted, Zone zone = test::kLanZone) {
         Frame result;
         REQUIRE(eventually([&] { return poll(result, zone) && wanted(result); }));
         return result;
@@ -120,7 +120,7 @@ std::string setting(const std::string& path) {
 TEST_CASE("the interfaces are there with MAC, MTU, addresses, and do not forward") {
     if (!enter_namespace()) return;
     const Path path;
-    CHECK(path.path.interface_index(Zone::kLan) == static_cast<int>(if_nametoindex("hg-lan")));
+    CHECK(path.path.interface_index(test::kLanZone) == static_cast<int>(if_nametoindex("hg-lan")));
     run("ip -o link show dev hg-lan | grep -q 'UP.* mtu 1400 .*link/ether 02:00:00:00:01:00'");
     run("ip -o addr show dev hg-lan | grep -q 'inet 192.168.77.1/24 brd 192.168.77.255'");
     run("ip -o addr show dev hg-lan | grep -q 'inet 192.0.2.1/32'");
@@ -174,9 +174,10 @@ TEST_CASE("Linux answers ARP and ping through the rings, with complete checksums
 TEST_CASE("Linux answers for an address on the interface that has it alone") {
     if (!enter_namespace()) return;
     Path path;
-    path.punt(arp_request("203.0.113.9", "192.168.77.1"), Zone::kWan);
-    path.punt(arp_request("203.0.113.9", "203.0.113.2"), Zone::kWan);  // positive control, behind it in the same ring
-    const Frame answer = path.take([](const Frame& frame) { return is_arp(frame, 2); }, Zone::kWan);
+    path.punt(arp_request("203.0.113.9", "192.168.77.1"), test::kWanZone);
+    path.punt(arp_request("203.0.113.9", "203.0.113.2"),
+              test::kWanZone);  // positive control, behind it in the same ring
+    const Frame answer = path.take([](const Frame& frame) { return is_arp(frame, 2); }, test::kWanZone);
     CHECK(std::equal(answer.begin() + 28, answer.begin() + 32, ip("203.0.113.2").bytes.begin() + 12));
 }
 
@@ -194,10 +195,10 @@ TEST_CASE("with a VLAN the rings carry tagged frames and Linux untagged ones") {
 TEST_CASE("asking for a neighbour makes Linux solicit it") {
     if (!enter_namespace()) return;
     Path path;
-    path.path.resolve(0, Zone::kLan, ip("192.168.77.50"));
+    path.path.resolve(0, test::kLanZone, ip("192.168.77.50"));
     const Frame four = path.take([](const Frame& frame) { return is_arp(frame, 1) && frame[41] == 50; });
     CHECK(std::equal(four.begin() + 28, four.begin() + 32, ip("192.168.77.1").bytes.begin() + 12));  // arp_announce
-    path.path.resolve(0, Zone::kLan, ip("2001:db8:77::50"));
+    path.path.resolve(0, test::kLanZone, ip("2001:db8:77::50"));
     (void)path.take([](const Frame& frame) {
         return frame.size() >= 78 && frame[12] == 0x86 && frame[13] == 0xdd && frame[54] == 135 && frame[77] == 0x50;
     });
@@ -207,8 +208,8 @@ TEST_CASE("asking for a neighbour makes Linux solicit it") {
 TEST_CASE("asking again and again asks Linux rarely") {
     if (!enter_namespace()) return;
     Path path;
-    for (int i = 0; i < 100; ++i) path.path.resolve(0, Zone::kLan, ip("192.168.77.51"));
-    path.path.resolve(0, Zone::kLan, ip("192.168.77.52"));
+    for (int i = 0; i < 100; ++i) path.path.resolve(0, test::kLanZone, ip("192.168.77.51"));
+    path.path.resolve(0, test::kLanZone, ip("192.168.77.52"));
     REQUIRE(eventually([&path] { return path.path.counters().resolved >= 2; }));
     CHECK(path.path.counters().resolved < 10);
 }
@@ -229,7 +230,7 @@ TEST_CASE("interfaces outlive the dataplane and are taken up again") {
     CHECK(eventually([&path] {
         Frame frame;
         if (path.poll(frame)) return is_arp(frame, 2);
-        (void)path.offer(arp_request("192.168.77.11", "192.168.77.200"), Zone::kLan, PuntQueue::kOther);
+        (void)path.offer(arp_request("192.168.77.11", "192.168.77.200"), test::kLanZone, PuntQueue::kOther);
         return false;
     }));
     run("ip addr del 192.168.77.200/24 dev hg-lan && ip route del 10.77.0.0/16");
@@ -240,10 +241,10 @@ TEST_CASE("a full queue to Linux leaves heartbeats and ARP theirs") {
     Path path;
     const Frame frame = arp_request("203.0.113.9", "203.0.113.77");
     bool full = false;
-    for (int i = 0; i < 1'000'000 && !full; ++i) full = !path.offer(frame, Zone::kLan, PuntQueue::kOther);
+    for (int i = 0; i < 1'000'000 && !full; ++i) full = !path.offer(frame, test::kLanZone, PuntQueue::kOther);
     CHECK(full);
-    CHECK(path.offer(frame, Zone::kLan, PuntQueue::kHeartbeat));
-    CHECK(path.offer(frame, Zone::kLan, PuntQueue::kControl));
+    CHECK(path.offer(frame, test::kLanZone, PuntQueue::kHeartbeat));
+    CHECK(path.offer(frame, test::kLanZone, PuntQueue::kControl));
 }
 
 TEST_CASE("what a worker did not take is freed at the end") {
@@ -251,7 +252,7 @@ TEST_CASE("what a worker did not take is freed at the end") {
     const unsigned before = rte_mempool_avail_count(packet_pool());
     {
         Path path;
-        path.path.resolve(0, Zone::kLan, ip("192.168.77.60"));
+        path.path.resolve(0, test::kLanZone, ip("192.168.77.60"));
         REQUIRE(eventually([&path] { return path.path.counters().from_kernel > 0; }));
         for (int i = 0; i < 50; ++i) path.punt(arp_request("192.168.77.11", "192.168.77.1"));
     }

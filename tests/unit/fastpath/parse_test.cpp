@@ -14,6 +14,7 @@
 #include "dataplane/packet/checksum.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/icmp_error.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::contract::DropReason;
@@ -23,7 +24,8 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr MacAddress kOwn{2, 0, 0, 0, 0, 1};
-const ParseOrigin kLanOrigin{.mac = pack(kOwn), .vlan = 0, .zone = Zone::kLan};
+const ZoneTable kZones = test::zones();
+const ParseOrigin kLanOrigin{.mac = pack(kOwn), .zones = &kZones.tags(0)};
 
 struct Parsed {
     PacketMeta meta;
@@ -160,7 +162,7 @@ TEST_CASE("an IPv4-mapped address in an IPv6 packet is refused") {
 }
 
 TEST_CASE("what Linux sends may have any link-layer address, but still has to be whole") {
-    const ParseOrigin linux_origin{.mac = pack(kOwn), .vlan = 0, .zone = Zone::kLocal};
+    const ParseOrigin linux_origin{.mac = pack(kOwn)};
     Bytes frame = udp4();
     std::copy(kOwn.begin(), kOwn.end(), &frame[6]);
     frame[0] = 4;
@@ -168,7 +170,7 @@ TEST_CASE("what Linux sends may have any link-layer address, but still has to be
     const auto length = static_cast<std::uint32_t>(frame.size());
     const auto [meta, key6] = parsed(frame, length, linux_origin);
     CHECK(meta.reason == DropReason::kNone);
-    CHECK(meta.key.port == static_cast<std::uint8_t>(Zone::kLocal));
+    CHECK(meta.key.port == kAppliance.raw());
     frame.resize(20);
     CHECK(parsed(frame, 20, linux_origin).meta.reason == DropReason::kTruncated);
 }

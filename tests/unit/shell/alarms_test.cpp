@@ -4,15 +4,18 @@
 #include <catch2/catch.hpp>
 
 #include "dataplane/packet/address_text.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::contract::DropReason;
 
 namespace {
 
+const ZoneTable kZones = test::zones();
+
 Alarm spoof(std::uint8_t host) {
     return {.reason = DropReason::kSpoofedNeighbour,
-            .zone = Zone::kLan,
+            .zone = test::kLanZone,
             .mac = pack({2, 0, 0, 0, 0, host}),
             .address = *parse_ip("10.0.0.10")};
 }
@@ -21,18 +24,21 @@ Alarm spoof(std::uint8_t host) {
 
 TEST_CASE("an alarm is told once a minute") {
     Alarms alarms;
-    CHECK(alarms.add(spoof(1), 1'000));
-    CHECK_FALSE(alarms.add(spoof(1), 60'999));
-    CHECK(alarms.add(spoof(2), 2'000));
-    CHECK(alarms.add(spoof(1), 61'000));
-    CHECK(sentence(spoof(1)) == "02:00:00:00:00:01 on the lan claims 10.0.0.10, which belongs to another machine");
+    CHECK(alarms.add(spoof(1), kZones, 1'000));
+    CHECK_FALSE(alarms.add(spoof(1), kZones, 60'999));
+    CHECK(alarms.add(spoof(2), kZones, 2'000));
+    CHECK(alarms.add(spoof(1), kZones, 61'000));
+    CHECK(sentence(spoof(1), test::zones()) ==
+          "02:00:00:00:00:01 in zone lan claims 10.0.0.10, which belongs to another machine");
 }
 
 TEST_CASE("made-up MAC addresses fill no memory") {
     Alarms alarms;
     std::size_t told = 0;
     for (std::uint64_t mac = 1; mac < 10'000; ++mac) {
-        told += alarms.add({.reason = DropReason::kOwnAddress, .mac = mac << 8U}, 1'000) ? 1U : 0U;
+        told += alarms.add({.reason = DropReason::kOwnAddress, .zone = test::kLanZone, .mac = mac << 8U}, kZones, 1'000)
+                    ? 1U
+                    : 0U;
     }
     CHECK(told == Alarms::kMostKept);
 }

@@ -27,7 +27,12 @@ TEST_CASE("two ports are a whole configuration") {
     CHECK(config.dpdk.file_prefix == "heartgate");
     CHECK(config.workers.cores == std::vector<std::uint16_t>{1});
     CHECK(config.ports[0].device == "net_ring0");
-    CHECK(config.kernel.interfaces[1] == "hg-wan");
+    REQUIRE(config.zones.size() == 2);
+    CHECK(config.zones[0].name == "lan");
+    CHECK(config.zones[0].zone == Zone{ZoneRole::kAttached, 0});
+    CHECK(config.zones[1].zone == Zone{ZoneRole::kWan, 1});
+    CHECK(config.zones[1].port == 1);
+    CHECK(config.zones[1].interface == "hg-wan");
     CHECK(config.control_socket == "/run/heartgate/dataplane.sock");
     CHECK(config.heartbeat_addresses == std::vector<IpAddress>{*parse_ip("192.0.2.1"), *parse_ip("2001:db8::1")});
     CHECK(config.translate);
@@ -38,12 +43,14 @@ TEST_CASE("every key arrives") {
 dpdk: {file_prefix: hg-2, memory_mb: 512, hugepages: false, main_core: 3, mbufs: 4096}
 workers: {cores: [4, 5], idle: {empty_polls: 10, sleep_us: 30, longest_sleep_us: 300}, realtime_priority: 2}
 ports:
-  lan: {device: "net_tap0,iface=lan-port", netns: switch, mtu: 1400, vlan: 7, descriptors: 512,
-        mac: "02:00:00:00:00:09", addresses: [10.20.0.1/24, "fd00::1/64"]}
+  lan: {device: "net_tap0,iface=lan-port", netns: switch, mtu: 1400, descriptors: 512, mac: "02:00:00:00:00:09"}
   wan: {device: "0000:01:00.1"}
+zones:
+  lan: {port: lan, vlan: 7, role: attached, interface: office, addresses: [10.20.0.1/24, "fd00::1/64"]}
+  internet: {port: wan, role: wan}
 kernel: {enabled: false}
-routes: [{to: 0.0.0.0/0, via: 198.18.0.1, port: wan}]
-neighbours: [{address: 198.18.0.1, mac: "02:00:00:00:00:01", port: wan}]
+routes: [{to: 0.0.0.0/0, via: 198.18.0.1, zone: internet}]
+neighbours: [{address: 198.18.0.1, mac: "02:00:00:00:00:01", zone: internet}]
 heartbeat_addresses: []
 heartbeat_port: 9000
 administration: [10.20.0.0/24]
@@ -69,16 +76,18 @@ standalone_policy: /tmp/policy.txt
     CHECK(config.workers.realtime_priority == 2);
     CHECK(config.ports[0].netns == "switch");
     CHECK(config.ports[0].mtu == 1400);
-    CHECK(config.ports[0].vlan == 7);
+    CHECK(config.zones[0].vlan == 7);
+    CHECK(config.zones[0].interface == "office");
+    CHECK(config.zones[0].addresses.size() == 2);
+    CHECK(config.zones[1].name == "internet");
     CHECK(config.ports[0].descriptors == 512);
     CHECK(config.ports[0].mac == parse_mac("02:00:00:00:00:09"));
-    CHECK(config.ports[0].addresses.size() == 2);
     CHECK(config.ports[1].device == "0000:01:00.1");
     CHECK_FALSE(config.kernel.enabled);
     REQUIRE(config.routes.size() == 1);
     CHECK(to_text(config.routes[0].gateway) == "198.18.0.1");
     REQUIRE(config.neighbours.size() == 1);
-    CHECK(config.neighbours[0].zone == Zone::kWan);
+    CHECK(config.neighbours[0].zone == Zone{ZoneRole::kWan, 1});
     CHECK(config.heartbeat_addresses.empty());
     CHECK(config.heartbeat_port == 9000);
     CHECK(config.flow_quota.flows == 7);
@@ -113,14 +122,37 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
     };
     const std::vector<Case> cases{
         {"ports: {lan: {device: a}, wan: {device: b}}\nprots: 1\n",
-         "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, kernel, routes, neighbours, "
+         "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, zones, kernel, routes, neighbours, "
          "heartbeat_addresses, heartbeat_port, administration, mss_clamp, nat, flows, endpoints, wan_ping, "
          "control_socket, "
          "standalone_policy, punt_rates"},
-        {"",
+        {"", "dataplane.yaml:1: ports: found nothing; allowed: a mapping of 1 to 8 ports by name, such as lan and wan"},
+        {"ports: [1]",
+         "dataplane.yaml:1: ports: found a list; allowed: a mapping of 1 to 8 ports by name, such as lan and wan"},
+        {"ports: {lan: {}}",
          "dataplane.yaml:1: ports.lan.device: found nothing; allowed: a DPDK device: a PCI address (0000:01:00.0) "
          "or a vdev (net_tap0,iface=lan-port)"},
-        {"ports: [1]", "dataplane.yaml:1: ports: found a list; allowed: a mapping with the keys lan, wan"},
+        {"ports: {\"a b\": {device: a}}",
+         "dataplane.yaml:1: ports.a b: not a name; allowed: up to 12 letters, digits, '-' and '_', but not 'any' or "
+         "'local'"},
+        {"ports: {inside: {device: a}, wan: {device: b}}",
+         "dataplane.yaml:1: zones: found nothing; allowed: a mapping of zones, unless the ports are lan and wan"},
+        {kPorts2 + "zones: {lan: {port: lan}}",
+         "dataplane.yaml:2: zones: found a mapping; allowed: a mapping of zones by name: one with role wan, 1 to 31 "
+         "others"},
+        {kPorts2 + "zones:\n  lan: {port: lan}\n  wan: {port: uplink, role: wan}",
+         "dataplane.yaml:4: zones.wan.port: found 'uplink'; allowed: the name of a port: lan, wan"},
+        {kPorts2 + "zones:\n  lan: {port: lan}\n  lan: {port: wan, role: wan}",
+         "dataplane.yaml:4: zones.lan: given twice; allowed: once"},
+        {kPorts2 + "zones:\n  any: {port: lan}",
+         "dataplane.yaml:3: zones.any: not a name; allowed: up to 12 letters, digits, '-' and '_', but not 'any' or "
+         "'local'"},
+        {kPorts2 + "zones:\n  lan: {port: lan, vlan: 4095}",
+         "dataplane.yaml:3: zones.lan.vlan: found '4095'; allowed: a number from 0 to 4094"},
+        {kPorts2 + "zones:\n  lan: {port: lan, vlan: 20}\n  guests: {port: lan, vlan: 20}",
+         "dataplane.yaml:4: zones.guests.vlan: found '20'; allowed: another VLAN than that of lan on the same port"},
+        {kPorts2 + "zones:\n  lan: {port: lan, role: dmz}",
+         "dataplane.yaml:3: zones.lan.role: found 'dmz'; allowed: attached or wan"},
         {"ports: {lan: {device: \"01:00.0\"}, wan: {device: b}}",
          "dataplane.yaml:1: ports.lan.device: found '01:00.0'; allowed: a DPDK device: a PCI address (0000:01:00.0) or "
          "a vdev (net_tap0,iface=lan-port)"},
@@ -144,23 +176,23 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
         {"ports: {lan: {device: a, mac: \"01:00:00:00:00:00\"}, wan: {device: b}}",
          "dataplane.yaml:1: ports.lan.mac: found '01:00:00:00:00:00'; allowed: a unicast MAC address such as "
          "02:48:47:00:00:01"},
-        {"ports: {lan: {device: a, addresses: [10.0.0.1]}, wan: {device: b}}",
-         "dataplane.yaml:1: ports.lan.addresses[0]: found '10.0.0.1'; allowed: an IP address with its prefix length "
+        {kPorts2 + "zones: {lan: {port: lan, addresses: [10.0.0.1]}}",
+         "dataplane.yaml:2: zones.lan.addresses[0]: found '10.0.0.1'; allowed: an IP address with its prefix length "
          "such as 10.20.0.1/24 or 2001:db8::1/64"},
-        {kPorts2 + "kernel: {lan_interface: abcdefghijklmnop}",
-         "dataplane.yaml:2: kernel.lan_interface: found 'abcdefghijklmnop'; allowed: an interface name of at most 15 "
+        {kPorts2 + "zones: {lan: {port: lan, interface: abcdefghijklmnop}}",
+         "dataplane.yaml:2: zones.lan.interface: found 'abcdefghijklmnop'; allowed: an interface name of at most 15 "
          "characters"},
-        {kPorts2 + "kernel: {wan_interface: hg-lan}",
-         "dataplane.yaml:2: kernel.wan_interface: found 'hg-lan'; allowed: another name than lan_interface"},
+        {kPorts2 + "zones:\n  lan: {port: lan}\n  wan: {port: wan, role: wan, interface: hg-lan}",
+         "dataplane.yaml:4: zones.wan.interface: found 'hg-lan'; allowed: another name than the interface of lan"},
         {kPorts2 + "routes: []",
          "dataplane.yaml:2: routes: only used without the kernel, whose routes and neighbours count otherwise; set "
          "kernel.enabled: false"},
-        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.1/8, via: 10.0.0.1, port: lan}]",
+        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.1/8, via: 10.0.0.1, zone: lan}]",
          "dataplane.yaml:3: routes[0].to: found '10.0.0.1/8'; allowed: a network, with no host bits set"},
-        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.0/8, via: \"::1\", port: lan}]",
+        {kPorts2 + "kernel: {enabled: false}\nroutes: [{to: 10.0.0.0/8, via: \"::1\", zone: lan}]",
          "dataplane.yaml:3: routes[0].via: found '::1'; allowed: an address of the same family as 'to'"},
-        {kPorts2 + "kernel: {enabled: false}\nneighbours: [{address: 10.0.0.1, mac: \"02:00:00:00:00:01\", port: dmz}]",
-         "dataplane.yaml:3: neighbours[0].port: found 'dmz'; allowed: lan or wan"},
+        {kPorts2 + "kernel: {enabled: false}\nneighbours: [{address: 10.0.0.1, mac: \"02:00:00:00:00:01\", zone: dmz}]",
+         "dataplane.yaml:3: neighbours[0].zone: found 'dmz'; allowed: the name of a zone: lan, wan"},
         {kPorts2 + "heartbeat_addresses: [host]",
          "dataplane.yaml:2: heartbeat_addresses[0]: found 'host'; allowed: an IP address such as 192.0.2.1 or "
          "2001:db8::1"},
@@ -206,7 +238,8 @@ TEST_CASE("a CPU that the machine does not have, or that the main threads need, 
 
 TEST_CASE("an interface has the address of a host") {
     const auto error = [](const std::string& address) {
-        return error_of("ports: {lan: {device: a, addresses: [\"" + address + "\"]}, wan: {device: b}}");
+        return error_of(kPorts2 + "zones: {lan: {port: lan, addresses: [\"" + address +
+                        "\"]}, wan: {port: wan, role: wan}}");
     };
     for (const char* address : {"10.20.0.1/24", "10.20.0.254/24", "10.20.0.255/16", "10.20.0.0/31", "10.20.0.1/31",
                                 "10.20.0.0/32", "192.0.2.1/30", "fd00:20::1/64", "fd00:20::/127", "fd00::1/128"}) {
@@ -217,13 +250,13 @@ TEST_CASE("an interface has the address of a host") {
          {"10.20.0.0/24", "10.20.0.255/24", "10.20.255.255/16", "192.0.2.0/30", "192.0.2.3/30", "0.0.0.0/0",
           "127.0.0.1/8", "224.0.0.1/24", "255.255.255.255/32", "fd00:20::/64", "ff02::1/64", "::1/128", "::/0"}) {
         INFO(address);
-        CHECK(error(address) == "dataplane.yaml:1: ports.lan.addresses[0]: found '" + std::string{address} +
+        CHECK(error(address) == "dataplane.yaml:2: zones.lan.addresses[0]: found '" + std::string{address} +
                                     "'; allowed: an address of one host: not that of the network, not broadcast, "
                                     "multicast or loopback");
     }
 }
 
-TEST_CASE("LAN and WAN are different devices") {
+TEST_CASE("two ports are different devices") {
     const auto error = [](const std::string& lan, const std::string& wan) {
         return error_of("ports: {lan: {" + lan + "}, wan: {" + wan + "}}");
     };
@@ -235,25 +268,24 @@ TEST_CASE("LAN and WAN are different devices") {
     CHECK(error("device: \"net_tap0,iface=a\", netns: x", "device: \"net_tap1,iface=a\", netns: y").empty());
 }
 
-TEST_CASE("networks of LAN and WAN do not overlap") {
+TEST_CASE("networks of two zones do not overlap") {
     const auto error = [](const std::string& lan, const std::string& wan) {
-        return error_of("ports:\n  lan: {device: a, addresses: [" + lan + "]}\n  wan: {device: b, addresses: [" + wan +
-                        "]}");
+        return error_of(kPorts2 + "zones:\n  lan: {port: lan, addresses: [" + lan +
+                        "]}\n  wan: {port: wan, role: wan, addresses: [" + wan + "]}");
     };
     CHECK(error("10.20.0.1/24", "10.20.1.1/24").empty());
     CHECK(error("\"fd00:1::1/64\", 10.20.0.1/24", "\"fd00:2::1/64\"").empty());
     CHECK(
         error("10.20.0.1/24", "198.18.0.2/24, 10.20.0.2/24") ==
-        "dataplane.yaml:3: ports.wan.addresses[1]: found '10.20.0.2/24'; allowed: a network that does not overlap with "
-        "the LAN's 10.20.0.0/24");
+        "dataplane.yaml:4: zones.wan.addresses[1]: found '10.20.0.2/24'; allowed: a network that does not overlap with "
+        "10.20.0.0/24 of lan");
     CHECK(
         error("10.20.0.1/16", "10.20.7.1/24") ==
-        "dataplane.yaml:3: ports.wan.addresses[0]: found '10.20.7.1/24'; allowed: a network that does not overlap with "
-        "the LAN's 10.20.0.0/16");
+        "dataplane.yaml:4: zones.wan.addresses[0]: found '10.20.7.1/24'; allowed: a network that does not overlap with "
+        "10.20.0.0/16 of lan");
     CHECK(error("\"fd00::1/64\"", "\"fd00::2:0:0:0:1/48\"") ==
-          "dataplane.yaml:3: ports.wan.addresses[0]: found 'fd00::2:0:0:0:1/48'; allowed: a network that does not "
-          "overlap "
-          "with the LAN's fd00::/64");
+          "dataplane.yaml:4: zones.wan.addresses[0]: found 'fd00::2:0:0:0:1/48'; allowed: a network that does not "
+          "overlap with fd00::/64 of lan");
 }
 
 TEST_CASE("ports of source NAT and of the appliance's own connections are disjoint") {

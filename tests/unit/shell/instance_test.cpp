@@ -146,6 +146,7 @@ TEST_CASE("EAL's arguments: memory that never grows, workers on their CPUs, only
     Config config;
     config.dpdk.main_core = 3;
     config.workers.cores = {5, 3};
+    config.ports.resize(2);
     config.ports[0].device = "0000:01:00.0,arg=1";
     config.ports[1].device = "net_tap0,iface=wan-port";
     std::vector<std::string> arguments = eal_arguments(config);

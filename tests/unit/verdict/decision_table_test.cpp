@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tests/unit/verdict/world.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::contract::Colour;
@@ -104,7 +105,7 @@ TEST_CASE("both conditions of a rule are checked, between two endpoints") {
     World world;
     world.load(policy);
     Question question = to_internet(1);
-    question.to = Zone::kLan;
+    question.to = test::kLanZone;
     question.destination_endpoint = 2;
     for (const Row& source : kTable) {
         for (const Row& destination : kTable) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Order of the decision: readiness, isolation on both sides, allowed list, first match, epoch.
 #include "tests/unit/verdict/world.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::contract::Colour;
@@ -27,7 +28,7 @@ TEST_CASE("transit is dropped until a policy is loaded and endpoint states are s
     world.gate.set_ready(true);
     CHECK(world.decide(to_internet()) == DropReason::kNotReady);  // no policy
     world.gate.set_ready(false);
-    auto policy = CompiledPolicy::build(open_policy());
+    auto policy = CompiledPolicy::build(open_policy(), heartgate::dataplane::test::zones());
     REQUIRE(policy);
     delete world.gate.swap(policy->release());
     CHECK(world.decide(to_internet()) == DropReason::kNotReady);  // no END_OF_SYNC
@@ -70,11 +71,11 @@ TEST_CASE("an isolated destination is reached by nobody") {
     world.load(policy);
     world.set(1, kHealthy);
     Question from_wan = to_internet(0);
-    from_wan.from = Zone::kWan;
-    from_wan.to = Zone::kLan;
+    from_wan.from = test::kWanZone;
+    from_wan.to = test::kLanZone;
     from_wan.destination_endpoint = 2;
     Question from_peer = to_internet(1);
-    from_peer.to = Zone::kLan;
+    from_peer.to = test::kLanZone;
     from_peer.destination_endpoint = 2;
     world.set(2, kHealthy);
     REQUIRE(world.decide(from_wan) == DropReason::kNone);
@@ -121,8 +122,8 @@ TEST_CASE("the allowed list opens nothing for a machine that is not cut off, nor
     world.set(1, kHealthy);
     CHECK(world.decide(to_internet()) == DropReason::kRuleDrop);
     Question from_wan = to_internet(0);
-    from_wan.from = Zone::kWan;
-    from_wan.to = Zone::kLan;
+    from_wan.from = test::kWanZone;
+    from_wan.to = test::kLanZone;
     CHECK(world.decide(from_wan) == DropReason::kUnsolicited);
 }
 
@@ -135,7 +136,7 @@ TEST_CASE("the allowed list does not lead to an isolated machine") {
     world.set(2, kIsolated);
     Question question = to_internet(1);
     CHECK(world.decide(question) == DropReason::kNone);
-    question.to = Zone::kLan;
+    question.to = test::kLanZone;
     question.destination_endpoint = 2;
     CHECK(world.decide(question) == DropReason::kIsolatedDestination);
 }
@@ -216,7 +217,7 @@ TEST_CASE("what is not IP never passes as transit") {
     add_rule(policy, "", "");
     World world;
     world.load(policy);
-    Question question;
+    Question question{.from = test::kLanZone, .to = test::kWanZone};
     question.ether_type = 0x88cc;  // LLDP
     CHECK(world.decide(question) == DropReason::kDefaultDrop);
 }
@@ -239,7 +240,7 @@ TEST_CASE("a verdict carries the words and the epoch it was decided with") {
 TEST_CASE("a policy that does not compile says which rule, what was found and what is allowed") {
     start_eal();
     const auto error = [](const v1::Policy& policy) {
-        const auto compiled = CompiledPolicy::build(policy);
+        const auto compiled = CompiledPolicy::build(policy, heartgate::dataplane::test::zones());
         REQUIRE_FALSE(compiled);
         return compiled.error();
     };
@@ -250,8 +251,9 @@ TEST_CASE("a policy that does not compile says which rule, what was found and wh
           "or 2001:db8::/32");
     policy = open_policy();
     policy.mutable_rules(0)->set_from_zone("dmz");
-    CHECK(error(policy) ==
-          "policy: rule 1 'rule 1': from_zone: found zone 'dmz'; allowed: lan, wan, or nothing for any");
+    CHECK(
+        error(policy) ==
+        "policy: rule 1 'rule 1': from_zone: found zone 'dmz'; allowed: lan, wan, guests, servers, or nothing for any");
     policy = open_policy();
     policy.mutable_rules(0)->set_action(v1::ACTION_UNSPECIFIED);
     CHECK(error(policy) == "policy: rule 1 'rule 1': found action 0; allowed: 1 (accept), 2 (drop), 3 (reject)");
@@ -285,15 +287,15 @@ TEST_CASE("who is refused is told where the rule that matched says so, on the LA
     world.load(policy);
     for (const DropReason reason : {DropReason::kIsolatedSource, DropReason::kIsolatedDestination,
                                     DropReason::kSourceHeartbeat, DropReason::kDestinationHeartbeat}) {
-        CHECK(world.gate.answers(Zone::kLan, reason, 1));
-        CHECK_FALSE(world.gate.answers(Zone::kWan, reason, 1));
-        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 2));
-        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 0));
-        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 5));
+        CHECK(world.gate.answers(test::kLanZone, reason, 1));
+        CHECK_FALSE(world.gate.answers(test::kWanZone, reason, 1));
+        CHECK_FALSE(world.gate.answers(test::kLanZone, reason, 2));
+        CHECK_FALSE(world.gate.answers(test::kLanZone, reason, 0));
+        CHECK_FALSE(world.gate.answers(test::kLanZone, reason, 5));
     }
-    CHECK(world.gate.answers(Zone::kLan, DropReason::kRuleReject, 3));
+    CHECK(world.gate.answers(test::kLanZone, DropReason::kRuleReject, 3));
     for (const DropReason reason : {DropReason::kSpoofedAddress, DropReason::kNotReady, DropReason::kNoRoute}) {
-        CHECK_FALSE(world.gate.answers(Zone::kLan, reason, 1));
+        CHECK_FALSE(world.gate.answers(test::kLanZone, reason, 1));
     }
     // The rule is named where isolation has outranked it, too: it is the one that says how to answer.
     world.set(1, kIsolated);
@@ -305,9 +307,9 @@ TEST_CASE("otherwise belongs to action accept") {
     v1::Policy policy;
     v1::Rule* rule = add_rule(policy, "lan", "wan", v1::DROP);
     rule->set_otherwise(v1::REJECT);
-    REQUIRE_FALSE(CompiledPolicy::build(policy));
+    REQUIRE_FALSE(CompiledPolicy::build(policy, heartgate::dataplane::test::zones()));
     rule->set_action(v1::ACCEPT);
-    CHECK(CompiledPolicy::build(policy));
+    CHECK(CompiledPolicy::build(policy, heartgate::dataplane::test::zones()));
     rule->set_otherwise(v1::ACCEPT);
-    CHECK_FALSE(CompiledPolicy::build(policy));
+    CHECK_FALSE(CompiledPolicy::build(policy, heartgate::dataplane::test::zones()));
 }

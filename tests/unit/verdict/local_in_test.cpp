@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What reaches the appliance itself, from which side, for whom.
 #include "tests/unit/verdict/world.h"
+#include "tests/zones.h"
 
 using namespace heartgate::dataplane;
 using heartgate::contract::DropReason;
@@ -17,7 +18,7 @@ LocalInOptions options() {
 Question to_us(Zone from, std::uint8_t protocol, const std::string& destination, unsigned port,
                std::uint32_t endpoint = 1) {
     Question question{.from = from,
-                      .to = Zone::kLocal,
+                      .to = kAppliance,
                       .protocol = protocol,
                       .source = ip("192.168.1.11"),
                       .destination = ip(destination),
@@ -61,44 +62,44 @@ struct Appliance : World {
 
 TEST_CASE("ARP, ND and DHCP reach the appliance from anyone on the LAN") {
     const Appliance appliance;
-    Question arp{.from = Zone::kLan, .to = Zone::kLocal, .ether_type = ethernet::kArp};
+    Question arp{.from = test::kLanZone, .to = kAppliance, .ether_type = ethernet::kArp};
     CHECK(appliance.anyone(arp));
     for (const unsigned type : {133U, 134U, 135U, 136U}) {
-        CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_ICMPV6, "ff02::1:ff00:1", type)));
-        CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_ICMPV6, "fe80::1", type)));
+        CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_ICMPV6, "ff02::1:ff00:1", type)));
+        CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_ICMPV6, "fe80::1", type)));
     }
-    CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_UDP, "255.255.255.255", 67)));
-    CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 67)));
-    CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_UDP, "ff02::1:2", 547)));
+    CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_UDP, "255.255.255.255", 67)));
+    CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_UDP, "192.168.1.1", 67)));
+    CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_UDP, "ff02::1:2", 547)));
 }
 
 TEST_CASE("the heartbeat address answers anyone, on its port alone, from the LAN alone") {
     const Appliance appliance;
     for (const char* address : {"192.0.2.1", "2001:db8::1"}) {
-        CHECK(appliance.anyone(to_us(Zone::kLan, IPPROTO_TCP, address, 8347)));
-        CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_TCP, address, 22)) == DropReason::kLocalIn);
-        CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_UDP, address, 8347)) == DropReason::kLocalIn);
-        CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_TCP, address, 8347, 0)) == DropReason::kLocalIn);
+        CHECK(appliance.anyone(to_us(test::kLanZone, IPPROTO_TCP, address, 8347)));
+        CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_TCP, address, 22)) == DropReason::kLocalIn);
+        CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_UDP, address, 8347)) == DropReason::kLocalIn);
+        CHECK(appliance.decide(to_us(test::kWanZone, IPPROTO_TCP, address, 8347, 0)) == DropReason::kLocalIn);
     }
-    CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 8347)) == DropReason::kLocalIn);
+    CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 8347)) == DropReason::kLocalIn);
 }
 
 TEST_CASE("ping and DNS of the appliance are for machines that are not isolated") {
     const Appliance appliance;
-    CHECK(appliance.only_not_isolated(to_us(Zone::kLan, IPPROTO_ICMP, "192.168.1.1", 8)));
-    CHECK(appliance.only_not_isolated(to_us(Zone::kLan, IPPROTO_ICMPV6, "2001:db8:1::1", 128)));
-    CHECK(appliance.only_not_isolated(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 53)));
-    CHECK(appliance.only_not_isolated(to_us(Zone::kLan, IPPROTO_TCP, "2001:db8:1::1", 53)));
+    CHECK(appliance.only_not_isolated(to_us(test::kLanZone, IPPROTO_ICMP, "192.168.1.1", 8)));
+    CHECK(appliance.only_not_isolated(to_us(test::kLanZone, IPPROTO_ICMPV6, "2001:db8:1::1", 128)));
+    CHECK(appliance.only_not_isolated(to_us(test::kLanZone, IPPROTO_UDP, "192.168.1.1", 53)));
+    CHECK(appliance.only_not_isolated(to_us(test::kLanZone, IPPROTO_TCP, "2001:db8:1::1", 53)));
 }
 
 TEST_CASE("before the states are loaded the appliance answers what a machine needs to come back, nothing else") {
     const World world{options()};  // neither policy nor END_OF_SYNC
-    CHECK(world.decide({.from = Zone::kLan, .to = Zone::kLocal, .ether_type = ethernet::kArp}) == DropReason::kNone);
-    CHECK(world.decide(to_us(Zone::kLan, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
-    CHECK(world.decide(to_us(Zone::kLan, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
-    CHECK(world.decide(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kNotReady);
-    CHECK(world.decide(to_us(Zone::kLan, IPPROTO_ICMP, "192.168.1.1", 8)) == DropReason::kNotReady);
-    Question ssh = to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 22);
+    CHECK(world.decide({.from = test::kLanZone, .to = kAppliance, .ether_type = ethernet::kArp}) == DropReason::kNone);
+    CHECK(world.decide(to_us(test::kLanZone, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
+    CHECK(world.decide(to_us(test::kLanZone, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
+    CHECK(world.decide(to_us(test::kLanZone, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kNotReady);
+    CHECK(world.decide(to_us(test::kLanZone, IPPROTO_ICMP, "192.168.1.1", 8)) == DropReason::kNotReady);
+    Question ssh = to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 22);
     CHECK(world.decide(ssh) == DropReason::kNone);
 }
 
@@ -108,25 +109,25 @@ TEST_CASE("a spoofed source reaches the appliance only where anyone may") {
         question.source_spoofed = true;
         return appliance.decide(question);
     };
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_ICMPV6, "fe80::1", 135)) == DropReason::kNone);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_ICMP, "192.168.1.1", 8)) == DropReason::kSpoofedAddress);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kSpoofedAddress);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 22)) == DropReason::kSpoofedAddress);
-    CHECK(spoofed(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 80)) == DropReason::kLocalIn);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_UDP, "255.255.255.255", 67)) == DropReason::kNone);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_TCP, "192.0.2.1", 8347)) == DropReason::kNone);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_ICMPV6, "fe80::1", 135)) == DropReason::kNone);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_ICMP, "192.168.1.1", 8)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_UDP, "192.168.1.1", 53)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 22)) == DropReason::kSpoofedAddress);
+    CHECK(spoofed(to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 80)) == DropReason::kLocalIn);
 }
 
 TEST_CASE("administration is for named networks, and not for isolated machines in them") {
     const Appliance appliance;
-    Question ssh = to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 22);
+    Question ssh = to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 22);
     CHECK(appliance.decide(ssh) == DropReason::kNone);
     ssh.source_endpoint = 2;
     CHECK(appliance.decide(ssh) == DropReason::kIsolatedSource);
     ssh.source_endpoint = 1;
     ssh.source = ip("192.168.1.16");
     CHECK(appliance.decide(ssh) == DropReason::kLocalIn);
-    ssh = to_us(Zone::kWan, IPPROTO_TCP, "203.0.113.1", 22, 0);
+    ssh = to_us(test::kWanZone, IPPROTO_TCP, "203.0.113.1", 22, 0);
     CHECK(appliance.decide(ssh) == DropReason::kLocalIn);
 }
 
@@ -135,34 +136,34 @@ TEST_CASE("the WAN reaches address resolution, the DHCP client and, if configure
     LocalInOptions pinged = options();
     pinged.wan_ping = true;
     const Appliance with_ping{pinged};
-    CHECK(appliance.decide({.from = Zone::kWan, .to = Zone::kLocal, .ether_type = ethernet::kArp}) ==
+    CHECK(appliance.decide({.from = test::kWanZone, .to = kAppliance, .ether_type = ethernet::kArp}) ==
           DropReason::kNone);
-    CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_ICMPV6, "ff02::1", 134, 0)) == DropReason::kNone);
-    CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_ICMPV6, "fe80::2", 136, 0)) == DropReason::kNone);
-    CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_UDP, "203.0.113.1", 68, 0)) == DropReason::kNone);
-    CHECK(appliance.decide(to_us(Zone::kWan, IPPROTO_UDP, "255.255.255.255", 68, 0)) == DropReason::kNone);
-    const Question ping = to_us(Zone::kWan, IPPROTO_ICMP, "203.0.113.1", 8, 0);
+    CHECK(appliance.decide(to_us(test::kWanZone, IPPROTO_ICMPV6, "ff02::1", 134, 0)) == DropReason::kNone);
+    CHECK(appliance.decide(to_us(test::kWanZone, IPPROTO_ICMPV6, "fe80::2", 136, 0)) == DropReason::kNone);
+    CHECK(appliance.decide(to_us(test::kWanZone, IPPROTO_UDP, "203.0.113.1", 68, 0)) == DropReason::kNone);
+    CHECK(appliance.decide(to_us(test::kWanZone, IPPROTO_UDP, "255.255.255.255", 68, 0)) == DropReason::kNone);
+    const Question ping = to_us(test::kWanZone, IPPROTO_ICMP, "203.0.113.1", 8, 0);
     CHECK(appliance.decide(ping) == DropReason::kLocalIn);
     CHECK(with_ping.decide(ping) == DropReason::kNone);
     for (const unsigned port : {53U, 67U, 80U}) {
-        CHECK(with_ping.decide(to_us(Zone::kWan, IPPROTO_UDP, "203.0.113.1", port, 0)) == DropReason::kLocalIn);
+        CHECK(with_ping.decide(to_us(test::kWanZone, IPPROTO_UDP, "203.0.113.1", port, 0)) == DropReason::kLocalIn);
     }
-    CHECK(with_ping.decide(to_us(Zone::kWan, IPPROTO_UDP, "255.255.255.255", 67, 0)) == DropReason::kLocalIn);
+    CHECK(with_ping.decide(to_us(test::kWanZone, IPPROTO_UDP, "255.255.255.255", 67, 0)) == DropReason::kLocalIn);
 }
 
 TEST_CASE("what is not in the table does not reach the appliance") {
     const Appliance appliance;
-    CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_TCP, "192.168.1.1", 80)) == DropReason::kLocalIn);
-    CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_ICMP, "192.168.1.1", 13)) == DropReason::kLocalIn);
-    CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_UDP, "224.0.0.251", 5353)) == DropReason::kLocalIn);
-    CHECK(appliance.decide(to_us(Zone::kLan, IPPROTO_ICMPV6, "fe80::1", 137)) == DropReason::kLocalIn);
-    CHECK(appliance.decide({.from = Zone::kLan, .to = Zone::kLocal, .ether_type = 0x88cc}) == DropReason::kLocalIn);
+    CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_TCP, "192.168.1.1", 80)) == DropReason::kLocalIn);
+    CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_ICMP, "192.168.1.1", 13)) == DropReason::kLocalIn);
+    CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_UDP, "224.0.0.251", 5353)) == DropReason::kLocalIn);
+    CHECK(appliance.decide(to_us(test::kLanZone, IPPROTO_ICMPV6, "fe80::1", 137)) == DropReason::kLocalIn);
+    CHECK(appliance.decide({.from = test::kLanZone, .to = kAppliance, .ether_type = 0x88cc}) == DropReason::kLocalIn);
 }
 
 TEST_CASE("what the appliance itself sends passes, to isolated machines only as an answer of what they may reach") {
     const Appliance appliance;
-    Question question = to_us(Zone::kLocal, IPPROTO_TCP, "192.168.1.12", 40000, 0);
-    question.to = Zone::kLan;
+    Question question = to_us(kAppliance, IPPROTO_TCP, "192.168.1.12", 40000, 0);
+    question.to = test::kLanZone;
     CHECK(appliance.decide(question) == DropReason::kNone);
     question.destination_endpoint = 2;
     CHECK(appliance.decide(question) == DropReason::kIsolatedDestination);

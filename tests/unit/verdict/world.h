@@ -12,6 +12,7 @@
 #include "dataplane/policy/compiled_policy.h"
 #include "dataplane/policy/gate.h"
 #include "tests/packet/verdict/eal.h"
+#include "tests/zones.h"
 
 namespace heartgate::dataplane {
 
@@ -32,7 +33,7 @@ struct World {
     }
 
     void load(const v1::Policy& policy) {
-        auto compiled = CompiledPolicy::build(policy);
+        auto compiled = CompiledPolicy::build(policy, heartgate::dataplane::test::zones());
         REQUIRE(compiled);
         delete gate.swap(compiled->release());
         gate.set_ready(true);
@@ -42,8 +43,8 @@ struct World {
 };
 
 inline Question to_internet(std::uint32_t endpoint = 1) {
-    return {.from = Zone::kLan,
-            .to = Zone::kWan,
+    return {.from = test::kLanZone,
+            .to = test::kWanZone,
             .protocol = IPPROTO_TCP,
             .source = ip("192.168.1.11"),
             .destination = ip("198.51.100.1"),
