@@ -87,9 +87,10 @@ TEST_CASE("each mistake in a policy is named by line, key, what was found and wh
           "policy.yaml:1: rules: found nothing; allowed: a list of rules (may be empty: everything is dropped)");
     CHECK(mistake(rule("    action: allow\n")) ==
           "policy.yaml:3: rules[0].action: found 'allow'; allowed: accept, drop or reject");
-    CHECK(mistake(rule("    action: accept\n    to: the-internet-itself\n")) ==
-          "policy.yaml:4: rules[0].to: found 'the-internet-itself'; allowed: the name of a zone, such as lan or wan, or "
-          "any");
+    CHECK(
+        mistake(rule("    action: accept\n    to: the-internet-itself\n")) ==
+        "policy.yaml:4: rules[0].to: found 'the-internet-itself'; allowed: the name of a zone, such as lan or wan, or "
+        "any");
     CHECK(mistake(rule("    action: accept\n    source: {minimum: blue}\n")) ==
           "policy.yaml:4: rules[0].source.minimum: found 'blue'; allowed: green, yellow or none");
     CHECK(mistake(rule("    action: accept\n    source:\n      require_hartbeat: true\n")) ==
