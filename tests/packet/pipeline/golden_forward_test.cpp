@@ -204,3 +204,16 @@ GOLDEN_WITH(kSite, "between networks without NAT addresses stay, both may connec
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
 )");
+
+static const heartgate::dataplane::test::WorldOptions kJumbo{.mtu = 9000};
+
+GOLDEN_WITH(kJumbo, "a jumbo frame passes where both links can, and is answered with the size that fits where one cannot", R"(
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 8972
+        out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
+    wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 8972
+        out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63
+    mtu wan 1500
+    lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 8972 df
+        out lan pc 10.0.0.1 > 10.0.0.10 too-big 1500 quoting 10.0.0.10:5000 > 203.0.113.7:53 udp ttl 64 ttl 64
+        drop too-big
+)");

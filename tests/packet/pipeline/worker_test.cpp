@@ -77,6 +77,16 @@ TEST_CASE("a packet in several segments passes if its headers are in the first o
     }
 }
 
+TEST_CASE("a jumbo frame that the port has put into several buffers leaves as it came, its payload untouched") {
+    Ready world{{.mtu = 9216}};
+    Bytes frame = frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp payload 9188");
+    CHECK(frame.size() == 14 + 9216);
+    CHECK(world.receive(test::kLanZone, world.segmented(frame, 2048)) ==
+          Lines{"out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63"});
+    REQUIRE(world.sent.size() == 1);
+    CHECK(std::equal(frame.begin() + 42, frame.end(), world.sent[0].begin() + 42, world.sent[0].end()));
+}
+
 TEST_CASE("padding in a segment of its own is cut off or costs the packet, never a read outside") {
     Ready world;
     const Bytes frame = frame_from_pc(world, "10.0.0.10:5000 > 203.0.113.7:53 udp payload 10 pad 8");

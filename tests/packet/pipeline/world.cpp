@@ -20,7 +20,7 @@ constexpr auto kAnySocket = static_cast<unsigned>(SOCKET_ID_ANY);  // as queues 
 
 constexpr std::array<std::uint16_t, 2> kBothPorts{0, 1};
 
-constexpr std::uint16_t kPacketRoom = 4096 + RTE_PKTMBUF_HEADROOM;
+constexpr std::uint16_t kPacketRoom = 9216 + 64 + RTE_PKTMBUF_HEADROOM;
 
 // Once per program: EAL, and two ring ports; what is sent on one can be read from the same.
 void start_eal() {
@@ -134,7 +134,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
     quiescence->offline(0);
     for (const ZoneEntry& zone : zones_.all()) {
         routes->set_link(zone.zone, {.mac = machines[zone.port == 0 ? "gateway-lan" : "gateway-wan"],
-                                     .mtu = 1500,
+                                     .mtu = options.mtu,
                                      .vlan = zone.vlan,
                                      .port = zone.port});
     }

@@ -52,6 +52,7 @@ public:
 struct WorldOptions {
     std::uint16_t lan_vlan = 0;
     std::uint32_t ipv4_flows = 1024;
+    std::uint16_t mtu = 1500;
     NatPortRange nat_ports{};
     bool wan_exists = true;
     MssClamp mss{};
