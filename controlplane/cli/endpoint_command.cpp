@@ -84,8 +84,9 @@ void print_endpoint(const Context& context, const v1::Endpoint& endpoint) {
     sheet.add("Last heartbeat", age_text(endpoint.last_heartbeat_unix_ms(), now));
     sheet.add("Interval", fmt::format("{} ms", endpoint.interval_ms()));
     for (const v1::Binding& binding : endpoint.bindings())
-        sheet.add("Address", fmt::format("{} at {} ({})", address_text(binding.address()), mac_text(binding.mac()),
-                                         binding.zone()));
+        sheet.add("Address", fmt::format("{} {}{}", address_text(binding.address()),
+                                         binding.mac().empty() ? "by address alone" : "at " + mac_text(binding.mac()),
+                                         binding.zone().empty() ? "" : fmt::format(" ({})", binding.zone())));
     sheet.add("System", endpoint.os());
     sheet.add("Agent", endpoint.agent_version());
     sheet.add("Certificate until", time_text(endpoint.certificate_not_after_unix_s() * 1000));

@@ -25,6 +25,13 @@ void print_status(const Context& context, const v1::StatusResponse& status) {
                                             "enforced; raise endpoints.capacity in dataplane.yaml",
                                             status.bindings_without_room()),
                                 Style::kRed});
+    for (const v1::Zone& zone : status.zones()) {
+        if (zone.role() != v1::ZONE_ROLE_ROUTED) continue;
+        sheet.add("Zone " + zone.name(),
+                  {"routed: machines are known by their IP address alone, which is weaker than by "
+                   "MAC and IP address",
+                   Style::kYellow});
+    }
     sheet.add("Endpoints",
               fmt::format("{} connected, {} warning, {} at risk, {} missing; {} enrolled", status.connected(),
                           status.warning(), status.at_risk(), status.missing(), status.enrolled()));

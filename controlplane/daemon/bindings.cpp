@@ -52,7 +52,7 @@ Bindings::Bindings(HealthProducer& producer, Neighbours& neighbours, EventLog& e
 void Bindings::load(EndpointRecord& record) {
     for (const StoredBinding& binding : record.stored.bindings) {
         owners_[binding.address] = &record;
-        macs_.emplace(binding.mac, &record);
+        if (binding.mac != kNoMac) macs_.emplace(binding.mac, &record);
         producer_.bind(record.stored.index, binding.mac, binding.address);
     }
 }
@@ -71,8 +71,24 @@ std::vector<EndpointRecord*> Bindings::observe(EndpointRecord& record, const IpA
                   record.stored.host, peer.text()));
         return {};
     }
+    const auto place = neighbours_.place(peer);
+    if (!place) return {};  // no dataplane yet: the next heartbeat asks again
+    record.zone = place->zone;
+    if (place->routed) {
+        record.observed = std::move(observed);
+        return observe_routed(record, peer, *interface);
+    }
+    if (place->by_router) {
+        record.observed = std::move(observed);
+        event(
+            record, v1::BEHIND_NAT,
+            fmt::format("{} at {} is reached by way of a router in zone {}, whose role is attached: the address is not "
+                        "bound; behind a layer 3 switch the role is routed",
+                        record.stored.host, peer.text(), place->zone));
+        return {};
+    }
     const auto mac = neighbours_.mac(peer);
-    if (!mac) return {};  // no dataplane yet, or the kernel does not know it: the next heartbeat asks again
+    if (!mac) return {};  // the kernel does not know it: the next heartbeat asks again
     record.observed = std::move(observed);
     if (*mac != interface->mac()) {
         event(
@@ -103,6 +119,17 @@ std::vector<EndpointRecord*> Bindings::observe(EndpointRecord& record, const IpA
     return changed;
 }
 
+// The certificate proves this address alone; what else the agent lists, nobody has seen.
+std::vector<EndpointRecord*> Bindings::observe_routed(EndpointRecord& record, const IpAddress& peer,
+                                                      const v1::Interface& interface) {
+    Changed changed;
+    if (!claim(record, kNoMac, peer, changed)) return changed;
+    record.alarm.clear();
+    bind(record, kNoMac, peer, changed);
+    drop_stale(record, kNoMac, interface, changed);
+    return changed;
+}
+
 void Bindings::forget(EndpointRecord& record) {
     Changed ignored;
     for (const StoredBinding& binding : std::vector<StoredBinding>{record.stored.bindings}) {
@@ -111,6 +138,11 @@ void Bindings::forget(EndpointRecord& record) {
 }
 
 EndpointRecord* Bindings::machine_at(const IpAddress& peer) const {
+    const auto place = neighbours_.place(peer);
+    if (place && place->routed) {
+        const auto owner = owners_.find(peer);
+        return owner == owners_.end() ? nullptr : owner->second;
+    }
     const auto mac = neighbours_.mac(peer);
     const auto owner = mac ? macs_.find(*mac) : macs_.end();
     return owner == macs_.end() ? nullptr : owner->second;
@@ -121,7 +153,8 @@ bool Bindings::claim(EndpointRecord& record, const std::string& mac, const IpAdd
     if (const auto owner = owners_.find(address); owner != owners_.end() && owner->second != &record) {
         others.push_back(owner->second);
     }
-    const auto [begin, end] = macs_.equal_range(mac);
+    const bool by_mac = mac != kNoMac;
+    const auto [begin, end] = macs_.equal_range(mac);  // nobody has kNoMac
     for (auto entry = begin; entry != end; ++entry) {
         if (entry->second != &record) others.push_back(entry->second);
     }
@@ -137,18 +170,18 @@ bool Bindings::claim(EndpointRecord& record, const std::string& mac, const IpAdd
     for (const EndpointRecord* other : others) {
         // A machine must not leave its verdict behind by enrolling anew: its MAC stays where it is, heard or not.
         const auto& theirs = other->stored.bindings;
-        const bool has_mac =
-            std::any_of(theirs.begin(), theirs.end(), [&](const StoredBinding& binding) { return binding.mac == mac; });
+        const bool has_mac = by_mac && std::any_of(theirs.begin(), theirs.end(),
+                                                   [&](const StoredBinding& binding) { return binding.mac == mac; });
         if (has_mac && held(*other)) return refuse(*other, "cut off or not healthy");
         // Alive, and with this very address or MAC: where it last sent its heartbeat from.
         const bool in_use = std::any_of(theirs.begin(), theirs.end(), [&](const StoredBinding& binding) {
-            return binding.address == other->peer && (binding.address == address || binding.mac == mac);
+            return binding.address == other->peer && (binding.address == address || (by_mac && binding.mac == mac));
         });
         if (other->live() && in_use) return refuse(*other, "still connected");
     }
     for (EndpointRecord* other : others) {
         for (const StoredBinding& binding : std::vector<StoredBinding>{other->stored.bindings}) {
-            if (binding.address == address || binding.mac == mac) unbind(*other, binding.address, changed);
+            if (binding.address == address || (by_mac && binding.mac == mac)) unbind(*other, binding.address, changed);
         }
     }
     return true;
@@ -163,7 +196,7 @@ void Bindings::bind(EndpointRecord& record, const std::string& mac, const IpAddr
     while (list.size() >= kMostPerEndpoint) unbind(record, expendable(list, mac), changed);
     record.stored.bindings.push_back({mac, address});
     owners_[address] = &record;
-    macs_.emplace(mac, &record);
+    if (mac != kNoMac) macs_.emplace(mac, &record);
     producer_.bind(record.stored.index, mac, address);
     changed.push_back(&record);
     spdlog::info("{} ({}): bound to {} at {}", record.stored.host, record.stored.id, address.text(), mac_text(mac));

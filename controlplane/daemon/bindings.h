@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which addresses belong to which endpoint, from what the gateway observes: the authenticated stream's own source
-// address and the MAC that the kernel has for it, then those of the agent's list of that very interface that the kernel
-// has with the same MAC. An address that the
-// gateway sees but the agent does not have is behind a NAT router: reported, not bound.
+// address and the MAC that the kernel has for it (in a routed zone the address alone), then those of the agent's list
+// of that very interface that the kernel has with the same MAC. An address that the gateway sees but the agent does not
+// have is behind a NAT router: reported, not bound.
 #pragma once
 
 #include <google/protobuf/repeated_field.h>
@@ -39,6 +39,8 @@ public:
     [[nodiscard]] EndpointRecord* machine_at(const IpAddress& peer) const;
 
 private:
+    [[nodiscard]] std::vector<EndpointRecord*> observe_routed(EndpointRecord& record, const IpAddress& peer,
+                                                              const v1::Interface& interface);
     using Changed = std::vector<EndpointRecord*>;
 
     // False if the address or the MAC belongs to another endpoint that is alive with it, or the MAC to one that is cut

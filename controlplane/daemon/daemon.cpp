@@ -207,10 +207,13 @@ DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
 }
 
 void Daemon::set_zones(const v1::AttachReply& reply) {
-    zones_ = Zones{reply.zones()};
-    std::vector<std::string> interfaces;
-    for (const v1::Zone& zone : reply.zones()) {
-        if (zone.role() != v1::ZONE_ROLE_WAN && !zone.interface().empty()) interfaces.push_back(zone.interface());
+    zone_list_ = reply.zones();
+    zones_ = Zones{zone_list_};
+    std::vector<KernelNeighbours::Interface> interfaces;
+    for (const v1::Zone& zone : zone_list_) {
+        if (zone.role() == v1::ZONE_ROLE_WAN || zone.interface().empty()) continue;
+        interfaces.push_back(
+            {.name = zone.interface(), .zone = zone.name(), .routed = zone.role() == v1::ZONE_ROLE_ROUTED});
     }
     neighbours_.set_interfaces(std::move(interfaces));
     if (policy_.policy() != nullptr) registry_.set_rules(WanRules{*policy_.policy(), zones_});

@@ -107,6 +107,7 @@ private:
     EventLog events_;
     HealthProducer producer_;
     KernelNeighbours neighbours_;
+    google::protobuf::RepeatedPtrField<v1::Zone> zone_list_;  // of the dataplane attached last
     Zones zones_;
     Bindings bindings_;
     Directives directives_;

@@ -259,6 +259,7 @@ void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusRespo
     response.set_started_unix_ms(started_unix_ms_);
     response.set_incarnation(dataplane_.incarnation());
     response.set_ca_fingerprint(authority_.fingerprint());
+    if (dataplane_.attached()) *response.mutable_zones() = zone_list_;
     answer(std::move(response));
 }
 

@@ -27,6 +27,7 @@ struct EndpointRecord {
     WanDecision decision;
 
     std::optional<IpAddress> peer;  // of the stream whose heartbeats count
+    std::string zone;               // that its heartbeats come from; empty: not heard since the start
     std::string observed;           // peer and interfaces for which bindings were settled
     std::string alarm;              // the last one about its bindings, raised once
     std::string last_directive;     // serialised, as it was sent on the present stream

@@ -61,9 +61,9 @@ v1::Endpoint describe(const EndpointRecord& record) {
     if (stored.manual_isolation) endpoint.add_reasons()->set_code(v1::MANUAL_ISOLATION);
     for (const StoredBinding& binding : stored.bindings) {
         v1::Binding& shown = *endpoint.add_bindings();
-        shown.set_mac(binding.mac);
+        if (binding.mac != kNoMac) shown.set_mac(binding.mac);
         shown.set_address(binding.address.wire());
-        shown.set_zone("lan");
+        shown.set_zone(record.zone);
     }
     endpoint.set_since_unix_ms(stored.since_unix_ms);
     endpoint.set_last_heartbeat_unix_ms(stored.last_heartbeat_unix_ms);

@@ -66,8 +66,8 @@ KernelNeighbours::~KernelNeighbours() { mnl_socket_close(socket_); }
 
 std::optional<std::size_t> KernelNeighbours::ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
                                                  std::uint8_t neighbour_flags) {
-    const unsigned index = interface_to(address);
-    if (index == 0) return std::nullopt;
+    const auto route = route_to(address);
+    if (!route || route->gateway) return std::nullopt;
     buffer_.fill(0);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
     header->nlmsg_type = type;
@@ -75,7 +75,7 @@ std::optional<std::size_t> KernelNeighbours::ask(const IpAddress& address, std::
     header->nlmsg_seq = ++sequence_;
     auto* message = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ndmsg)));
     message->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
-    message->ndm_ifindex = static_cast<int>(index);
+    message->ndm_ifindex = static_cast<int>(route->index);
     message->ndm_flags = neighbour_flags;
     const std::string wire = address.wire();
     mnl_attr_put(header, NDA_DST, wire.size(), wire.data());
@@ -88,8 +88,14 @@ std::optional<std::size_t> KernelNeighbours::send(nlmsghdr* header) {
     return bytes > 0 ? std::optional{static_cast<std::size_t>(bytes)} : std::nullopt;
 }
 
-unsigned KernelNeighbours::interface_to(const IpAddress& address) {
-    if (interfaces_.empty()) return 0;
+std::optional<Place> KernelNeighbours::place(const IpAddress& address) {
+    const auto route = route_to(address);
+    if (!route) return std::nullopt;
+    return Place{.zone = route->interface->zone, .routed = route->interface->routed, .by_router = route->gateway};
+}
+
+std::optional<KernelNeighbours::Route> KernelNeighbours::route_to(const IpAddress& address) {
+    if (interfaces_.empty()) return std::nullopt;
     buffer_.fill(0);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
     header->nlmsg_type = RTM_GETROUTE;
@@ -103,13 +109,15 @@ unsigned KernelNeighbours::interface_to(const IpAddress& address) {
     const auto bytes = send(header);
     RouteAnswer route;
     if (!bytes ||
-        mnl_cb_run(buffer_.data(), *bytes, sequence_, mnl_socket_get_portid(socket_), take_route, &route) < 0 ||
-        route.gateway) {
-        return 0;
+        mnl_cb_run(buffer_.data(), *bytes, sequence_, mnl_socket_get_portid(socket_), take_route, &route) < 0) {
+        return std::nullopt;
     }
     char name[IFNAMSIZ] = {};
-    if (if_indextoname(route.interface, name) == nullptr) return 0;
-    return std::find(interfaces_.begin(), interfaces_.end(), name) == interfaces_.end() ? 0 : route.interface;
+    if (if_indextoname(route.interface, name) == nullptr) return std::nullopt;
+    const auto known = std::find_if(interfaces_.begin(), interfaces_.end(),
+                                    [&name](const Interface& interface) { return interface.name == name; });
+    if (known == interfaces_.end()) return std::nullopt;
+    return Route{.index = route.interface, .interface = &*known, .gateway = route.gateway};
 }
 
 std::optional<std::string> KernelNeighbours::mac(const IpAddress& address) {

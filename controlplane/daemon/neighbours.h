@@ -17,9 +17,19 @@ struct nlmsghdr;
 
 namespace heartgate::control {
 
+// Where an address inside is.
+struct Place {
+    std::string zone;
+    bool routed = false;     // a routed zone: the address alone says who it is
+    bool by_router = false;  // not on the zone's own segment
+};
+
 class Neighbours {
 public:
     virtual ~Neighbours() = default;
+
+    // nullopt: not inside, or there is no dataplane yet.
+    [[nodiscard]] virtual std::optional<Place> place(const IpAddress& address) = 0;
 
     // 6 bytes; nullopt if the kernel has no entry with an address.
     [[nodiscard]] virtual std::optional<std::string> mac(const IpAddress& address) = 0;
@@ -37,23 +47,35 @@ public:
     KernelNeighbours(const KernelNeighbours&) = delete;
     KernelNeighbours& operator=(const KernelNeighbours&) = delete;
 
+    struct Interface {
+        std::string name;
+        std::string zone;
+        bool routed = false;
+    };
     // The appliance's interfaces inside, from the dataplane. Without one every question is answered by nullopt.
-    void set_interfaces(std::vector<std::string> names) { interfaces_ = std::move(names); }
+    void set_interfaces(std::vector<Interface> interfaces) { interfaces_ = std::move(interfaces); }
+
+    [[nodiscard]] std::optional<Place> place(const IpAddress& address) override;
 
     [[nodiscard]] std::optional<std::string> mac(const IpAddress& address) override;
     void solicit(const IpAddress& address) override;
     [[nodiscard]] bool own(const IpAddress& address) override;
 
 private:
-    // The index of that interface by which Linux reaches the address on its own segment; 0: by none.
-    [[nodiscard]] unsigned interface_to(const IpAddress& address);
+    struct Route {
+        unsigned index = 0;
+        const Interface* interface = nullptr;
+        bool gateway = false;
+    };
+    // By which of the interfaces Linux reaches the address; nullopt: by none.
+    [[nodiscard]] std::optional<Route> route_to(const IpAddress& address);
     // The request, sent, and the answer in `buffer_`; its length, or nothing.
     std::optional<std::size_t> send(nlmsghdr* header);
     std::optional<std::size_t> ask(const IpAddress& address, std::uint16_t type, std::uint16_t flags,
                                    std::uint8_t neighbour_flags);
 
     mnl_socket* socket_;
-    std::vector<std::string> interfaces_;
+    std::vector<Interface> interfaces_;
     unsigned sequence_ = 0;
     alignas(8) std::array<char, 4096> buffer_{};
 };

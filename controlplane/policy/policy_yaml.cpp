@@ -168,6 +168,13 @@ ParsedPolicy read_policy(const YamlNode& root, const Zones& zones) {
                             "source.require_heartbeat: true prevents it",
                             entry.line(), rule.name()));
         }
+        const std::string routed = zones.routed(rule.from_zone());
+        if (rule.action() == v1::ACCEPT && !routed.empty()) {
+            parsed.warnings.push_back(fmt::format(
+                "line {}: rule '{}' lets machines of {} pass by their IP address alone, since a layer 3 switch "
+                "is in between: who takes another's address there has its health",
+                entry.line(), rule.name(), routed));
+        }
         *parsed.policy.add_rules() = std::move(rule);
     }
     read_isolate_on(root.child("isolate_on"), parsed.policy);

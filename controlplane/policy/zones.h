@@ -4,7 +4,7 @@
 #pragma once
 
 #include <google/protobuf/repeated_field.h>
-#include <heartgate/v1/dataplane.pb.h>
+#include <heartgate/v1/common.pb.h>
 
 #include <map>
 #include <string>
@@ -22,6 +22,16 @@ public:
         if (roles_.empty()) return name == "wan";
         const auto found = roles_.find(name);
         return found != roles_.end() && found->second == v1::ZONE_ROLE_WAN;
+    }
+
+    // The zones from which a rule lets packets come that are routed ones, in words; empty: none.
+    [[nodiscard]] std::string routed(const std::string& from_zone) const {
+        std::string names;
+        for (const auto& [name, role] : roles_) {
+            if (role != v1::ZONE_ROLE_ROUTED || !(from_zone.empty() || from_zone == name)) continue;
+            names += (names.empty() ? "" : ", ") + name;
+        }
+        return names;
     }
 
 private:

@@ -16,8 +16,11 @@
 
 namespace heartgate::control {
 
+// Of a binding by address alone.
+inline const std::string kNoMac(6, '\0');
+
 struct StoredBinding {
-    std::string mac;  // 6 bytes
+    std::string mac;  // 6 bytes; all zero: the address alone (a routed zone)
     IpAddress address;
 
     friend bool operator==(const StoredBinding&, const StoredBinding&) = default;

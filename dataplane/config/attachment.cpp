@@ -54,9 +54,10 @@ std::uint8_t read_port_name(const YamlNode& node, const std::vector<PortConfig>&
 }
 
 ZoneRole read_role(const YamlNode& node) {
-    constexpr std::string_view kRoles = "attached or wan";
+    constexpr std::string_view kRoles = "attached, routed or wan";
     const std::string role = node.text_or("attached", kRoles);
     if (role == "wan") return ZoneRole::kWan;
+    if (role == "routed") return ZoneRole::kRouted;
     if (role != "attached") node.fail(kRoles);
     return ZoneRole::kAttached;
 }

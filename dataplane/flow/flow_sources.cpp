@@ -42,7 +42,7 @@ FlowSources::FlowSources(const FlowQuota& quota, std::uint32_t flows)
 std::uint64_t FlowSources::key_of(const NewFlow& flow) const noexcept {
     if (!limits() || flow.question.from.is_appliance()) return 0;
     if (flow.decision.source_endpoint != 0) return kEndpointKey | flow.decision.source_endpoint;
-    if (flow.question.from.is_inside()) return kMacKey | flow.decision.lan_mac;
+    if (flow.question.from.role() == ZoneRole::kAttached) return kMacKey | flow.decision.lan_mac;
     std::uint64_t halves[2];
     std::memcpy(halves, flow.question.source.bytes.data(), sizeof halves);
     // Sources beyond the WAN that fall together share a quota: they cannot choose to, not knowing the seed.

@@ -33,7 +33,7 @@ FragmentTracker::FragmentTracker() {
 
 std::uint16_t FragmentTracker::source_of(const DatagramKey& datagram) const noexcept {
     FlowKey6 source;
-    if (!Zone::from_raw(datagram.zone).is_inside()) source.source = datagram.source;
+    if (Zone::from_raw(datagram.zone).role() != ZoneRole::kAttached) source.source = datagram.source;
     source.vlan = datagram.vlan;
     source.zero = datagram.source_mac;
     return static_cast<std::uint16_t>(hash_(source) % kSources);

@@ -151,7 +151,7 @@ private:
     [[nodiscard]] Table& table(const DatagramKey& datagram) noexcept {
         return *tables_[Zone::from_raw(datagram.zone).is_inside() ? 0 : 1];
     }
-    // Inside a machine, whatever addresses it has; on the WAN an address.
+    // In an attached zone a machine, whatever addresses it has; elsewhere an address.
     [[nodiscard]] std::uint16_t source_of(const DatagramKey& datagram) const noexcept;
     // Both under the table's lock.
     [[nodiscard]] Entry* find(Table& table, const DatagramKey& datagram) const noexcept;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dataplane/worker/send.h"
+#include "dataplane/worker/sender.h"
 #include "dataplane/worker/stages.h"
 
 namespace heartgate::dataplane {
@@ -99,7 +100,7 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
 // One machine's new flows must leave time for the others' packets.
 bool may_open(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
     return !packet.meta.zone.is_inside() || context.deps.new_flows_per_second == 0 ||
-           context.new_flows.of(packet.meta.source_mac).take(context.deps.new_flows_per_second, burst.now_ms);
+           context.new_flows.of(sender_of(packet)).take(context.deps.new_flows_per_second, burst.now_ms);
 }
 
 // Answers go to the machine that asked, not to one that has taken over its address by ARP.

@@ -45,10 +45,11 @@ public:
     }
 
 private:
-    // Inside a machine, whatever addresses it has; on the WAN an address.
+    // In an attached zone a machine, whatever addresses it has; elsewhere an address.
     static bool same_source(const DatagramKey& waiting, const Entry& entry) noexcept {
-        return Zone::from_raw(entry.datagram.zone).is_inside() ? waiting.source_mac == entry.datagram.source_mac
-                                                               : waiting.source == entry.datagram.source;
+        return Zone::from_raw(entry.datagram.zone).role() == ZoneRole::kAttached
+                   ? waiting.source_mac == entry.datagram.source_mac
+                   : waiting.source == entry.datagram.source;
     }
 
     WaitingPackets<Entry, kMost> waiting_;

@@ -4,6 +4,7 @@
 #include "dataplane/worker/hold_queue.h"
 
 #include "dataplane/worker/release.h"
+#include "dataplane/worker/sender.h"
 #include "dataplane/worker/stages.h"
 
 namespace heartgate::dataplane {
@@ -26,7 +27,7 @@ void hold(WorkerContext& context, const Burst& burst, const Packet& packet, cons
                                  .since_ms = burst.now_ms,
                                  .destination = destination,
                                  .neighbour = route.via,
-                                 .sender = packet.meta.zone.is_inside() ? packet.meta.source_mac : 0};
+                                 .sender = packet.meta.zone.is_inside() ? sender_of(packet) : 0};
     // Asked for by those that wait: one that may not wait asks Linux for nothing.
     if (context.hold.add(entry)) {
         context.deps.kernel.resolve(context.number, route.zone, route.via);

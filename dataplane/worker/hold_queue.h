@@ -28,7 +28,7 @@ public:
         std::uint32_t since_ms = 0;
         IpAddress destination;  // to look up again
         IpAddress neighbour;
-        PackedMac sender = 0;  // 0: not from inside
+        std::uint64_t sender = 0;  // 0: not from inside
     };
 
     [[nodiscard]] unsigned size() const noexcept { return waiting_.size(); }

@@ -2,6 +2,7 @@
 // Packets to the appliance itself: the gate's local-in table says which ones go to Linux.
 #include <netinet/in.h>
 
+#include "dataplane/worker/sender.h"
 #include "dataplane/worker/stages.h"
 
 namespace heartgate::dataplane {
@@ -63,9 +64,13 @@ PuntQueue queue_of(PuntKind kind) noexcept {
     }
 }
 
-PuntLimit::Group group_of(const WorkerContext& context, const PacketMeta& meta) noexcept {
+PuntLimit::Group group_of(const WorkerContext& context, const Packet& packet) noexcept {
+    const PacketMeta& meta = packet.meta;
     if (meta.zone.is_wan()) return PuntLimit::Group::kWan;
-    const bool known = context.deps.bindings.destination(unpack(meta.source_mac)) != 0;
+    const BindingTable& bindings = context.deps.bindings;
+    const bool by_address = meta.zone.role() == ZoneRole::kRouted && meta.is_ip();
+    const bool known = (by_address ? bindings.destination(source_address(packet.frame(), meta))
+                                   : bindings.destination(unpack(meta.source_mac))) != 0;
     return known ? PuntLimit::Group::kKnown : PuntLimit::Group::kUnknown;
 }
 
@@ -98,7 +103,7 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
         return;
     }
     const PuntKind kind = kind_of(context, question, packet.meta);
-    if (!context.punt_limit.take(kind, group_of(context, packet.meta), packet.meta.source_mac, burst.now_ms)) {
+    if (!context.punt_limit.take(kind, group_of(context, packet), sender_of(packet), burst.now_ms)) {
         context.drop(packet.mbuf, DropReason::kPuntRate);
         return;
     }
@@ -106,8 +111,7 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
 }
 
 void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept {
-    const PacketMeta& meta = packet.meta;
-    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, meta), meta.source_mac, burst.now_ms)) {
+    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, packet), sender_of(packet), burst.now_ms)) {
         context.drop(packet.mbuf, DropReason::kPuntRate);
         return;
     }

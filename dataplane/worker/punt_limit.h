@@ -23,7 +23,7 @@ enum class PuntKind : std::uint8_t {
 
 // Packets per second of each worker; 0: as many as come.
 struct PuntRate {
-    std::uint32_t per_sender = 0;  // MAC address
+    std::uint32_t per_sender = 0;  // MAC address; IP address in a routed zone
     std::uint32_t total = 0;       // of each group
 };
 
@@ -49,7 +49,7 @@ public:
 
     PuntLimit(const PuntRates& rates, std::uint64_t seed) : rates_{rates}, senders_{seed} {}
 
-    [[nodiscard]] bool take(PuntKind kind, Group group, PackedMac sender, std::uint32_t now_ms) noexcept {
+    [[nodiscard]] bool take(PuntKind kind, Group group, std::uint64_t sender, std::uint32_t now_ms) noexcept {
         const auto index = static_cast<std::size_t>(kind);
         const PuntRate& rate = rates_.rates[index];
         // The sender's first: what one sends too much takes nothing from the others.

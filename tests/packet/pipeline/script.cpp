@@ -62,6 +62,7 @@ Zone zone_of(const std::string& word) {
     if (word == "wan") return test::kWanZone;
     if (word == "guests") return test::kGuestsZone;
     if (word == "servers") return test::kServersZone;
+    if (word == "campus") return test::kCampusZone;
     throw std::invalid_argument{"lan, wan, guests or servers, not " + word};
 }
 
@@ -81,7 +82,8 @@ v1::Policy policy_of(std::string word) {
     rule.set_id(1);
     rule.set_name("internet");
     rule.set_from_zone(word == "wan-open" ? "wan" : "lan");
-    if (word == "from-any" || word == "to-servers") rule.clear_from_zone();
+    if (word.rfind("from-any", 0) == 0 || word == "to-servers") rule.clear_from_zone();
+    if (word == "from-any-heartbeat") word = "heartbeat";
     if (word == "from-guests") rule.set_from_zone("guests");
     if (word == "to-servers") rule.set_to_zone("servers");
     rule.set_action(word == "drop" ? v1::DROP : word == "reject" ? v1::REJECT : v1::ACCEPT);

@@ -9,7 +9,7 @@
 //   green|yellow|red|missing|asleep|never|isolate|permit pc|other
 //   bind pc|other MACHINE ADDRESS, unbind MACHINE ADDRESS, resolve ADDRESS MACHINE, forget ADDRESS, not-ready,
 //   no-wan-address route NETWORK/BITS ZONE [GATEWAY], unroute NETWORK/BITS, mtu lan|wan BYTES, kernel-full policy
-//   any|green|yellow|heartbeat|destination-green|drop|reject|none|wan-open|from-any|from-guests|to-servers|nothing;
+//   any|green|yellow|heartbeat|destination-green|drop|reject|none|wan-open|from-any|from-any-heartbeat|from-guests|to-servers|nothing;
 //   "green-else-reject" and the like
 //   answer whom the rule's condition or isolation keeps out
 #pragma once

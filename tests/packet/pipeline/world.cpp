@@ -108,6 +108,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
                 {"intruder", mac_of(0x99)},
                 {"router", mac_of(0xfe)},
                 {"server", mac_of(0x30)},
+                {"switch", mac_of(0x40)},
                 {"gateway-lan", mac_of(0x01)},
                 {"gateway-wan", mac_of(0x02)},
                 {"everybody", {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
@@ -162,6 +163,9 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
     add("10.0.20.1", 32, kGuestsZone).local = true;
     add("10.0.30.0", 24, kServersZone);
     add("10.0.30.1", 32, kServersZone).local = true;
+    add("10.0.40.0", 24, kCampusZone);
+    add("10.0.40.1", 32, kCampusZone).local = true;
+    add("10.8.0.0", 16, kCampusZone, "10.0.40.2");
     routes->replace_routes(route_list);
     for (const auto& [address, name] : {std::pair{"10.0.0.10", "pc"},
                                         {"10.0.0.11", "other"},
@@ -172,6 +176,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
         routes->set_neighbour({.address = ip(address), .zone = test::kLanZone, .mac = machines[name]});
     }
     routes->set_neighbour({.address = ip("10.0.20.66"), .zone = kGuestsZone, .mac = machines["guest"]});
+    routes->set_neighbour({.address = ip("10.0.40.2"), .zone = kCampusZone, .mac = machines["switch"]});
     routes->set_neighbour({.address = ip("10.0.30.30"), .zone = kServersZone, .mac = machines["server"]});
     for (const char* router : {"198.51.100.254", "2001:db8:2::fe"}) {
         routes->set_neighbour({.address = ip(router), .zone = test::kWanZone, .mac = machines["router"]});

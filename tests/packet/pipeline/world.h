@@ -4,7 +4,8 @@
 //   pc 10.0.0.10, other 10.0.0.11 (endpoints), guest 10.0.0.66 (none)   LAN 10.0.0.0/24, 2001:db8:1::/64
 //   gateway: 10.0.0.1, 2001:db8:1::1, heartbeat address 192.0.2.1       WAN 198.51.100.1, 2001:db8:2::1
 //   router 198.51.100.254, 2001:db8:2::fe: the way to everything else
-//   two VLANs beside the LAN on its port (tests/zones.h): guests 10.0.20.0/24, servers 10.0.30.0/24 with `server`
+//   VLANs beside the LAN on its port (tests/zones.h): guests 10.0.20.0/24, servers 10.0.30.0/24 with `server`, campus
+//   10.0.40.0/24, where a layer 3 switch, `switch`, leads to 10.8.0.0/16
 #pragma once
 
 #include <rte_mbuf.h>
@@ -51,8 +52,8 @@ public:
 
 struct WorldOptions {
     std::uint16_t lan_vlan = 0;
-    std::uint32_t ipv4_flows = 1024;
     std::uint16_t mtu = 1500;
+    std::uint32_t ipv4_flows = 1024;
     NatPortRange nat_ports{};
     bool wan_exists = true;
     MssClamp mss{};

@@ -189,11 +189,12 @@ TEST_CASE_METHOD(Fixture, "an attached producer gets its incarnation and what it
     CHECK(reply.error().empty());
     CHECK(reply.attach().incarnation() != 0);
     CHECK_FALSE(reply.attach().forwarding());
-    REQUIRE(reply.attach().zones_size() == 4);
+    REQUIRE(reply.attach().zones_size() == 5);
     CHECK(reply.attach().zones(0).name() == "lan");
     CHECK(reply.attach().zones(0).role() == v1::ZONE_ROLE_ATTACHED);
     CHECK(reply.attach().zones(0).interface() == "hg-lan");
     CHECK(reply.attach().zones(1).role() == v1::ZONE_ROLE_WAN);
+    CHECK(reply.attach().zones(4).role() == v1::ZONE_ROLE_ROUTED);
     CHECK(reply.attach().endpoint_capacity() == 1024);
     health.poll();
     CHECK(memory.state().incarnation.load() == reply.attach().incarnation());

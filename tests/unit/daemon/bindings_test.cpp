@@ -22,12 +22,14 @@ struct Nothing : Store {
 };
 
 struct Kernel : Neighbours {
+    std::optional<Place> place(const IpAddress& /*address*/) override { return where; }
     std::optional<std::string> mac(const IpAddress& address) override {
         const auto entry = entries.find(address);
         return entry == entries.end() ? std::nullopt : std::optional{entry->second};
     }
     void solicit(const IpAddress& address) override { solicited.push_back(address); }
     bool own(const IpAddress& address) override { return address == ip("10.0.0.1"); }
+    std::optional<Place> where = Place{.zone = "lan"};
     std::map<IpAddress, std::string> entries;
     std::vector<IpAddress> solicited;
 };
@@ -204,4 +206,62 @@ TEST_CASE("an address of a machine that is cut off and not connected moves to an
     lan.kernel.entries[ip("10.0.0.5")] = kMacB;
     lan.heard(lan.b, "10.0.0.5", kMacB, {"10.0.0.5"});
     CHECK(addresses(lan.b) == std::vector<IpAddress>{ip("10.0.0.5")});
+}
+
+TEST_CASE("in a routed zone the address that the heartbeat comes from is bound alone") {
+    Lan lan;
+    lan.kernel.where = Place{.zone = "campus", .routed = true, .by_router = true};
+    CHECK(lan.heard(lan.a, "10.8.0.5", kMacA, {"10.8.0.5", "10.8.0.6"}) == 1);
+    CHECK(lan.a.stored.bindings == std::vector<StoredBinding>{{kNoMac, ip("10.8.0.5")}});
+    CHECK(lan.a.zone == "campus");
+    // All machines have the switch's MAC address, so it says nothing.
+    CHECK(lan.heard(lan.b, "10.8.0.7", kMacB, {"10.8.0.7"}) == 1);
+    CHECK(addresses(lan.a) == std::vector<IpAddress>{ip("10.8.0.5")});
+    CHECK(lan.bindings.machine_at(ip("10.8.0.5")) == &lan.a);
+    CHECK(lan.bindings.machine_at(ip("10.8.0.6")) == nullptr);
+    CHECK(lan.events(v1::BEHIND_NAT) == 0);
+}
+
+TEST_CASE("in a routed zone an address in use stays with its endpoint, and moves when that is gone") {
+    Lan lan;
+    lan.kernel.where = Place{.zone = "campus", .routed = true, .by_router = true};
+    lan.heard(lan.a, "10.8.0.5", kMacA, {"10.8.0.5"});
+    CHECK(lan.heard(lan.b, "10.8.0.5", kMacB, {"10.8.0.5"}) == 0);
+    CHECK(lan.events(v1::SPOOF) == 1);
+    CHECK(addresses(lan.b).empty());
+    lan.a.health.stream_closed(1);
+    CHECK(lan.heard(lan.b, "10.8.0.5", kMacB, {"10.8.0.5"}) > 0);
+    CHECK(addresses(lan.b) == std::vector<IpAddress>{ip("10.8.0.5")});
+    CHECK(addresses(lan.a).empty());
+}
+
+TEST_CASE(
+    "in a routed zone an address that the agent does not have is behind NAT: reported, and nobody inherits its "
+    "health") {
+    Lan lan;
+    lan.kernel.where = Place{.zone = "campus", .routed = true, .by_router = true};
+    CHECK(lan.heard(lan.a, "10.8.0.5", kMacA, {"192.168.0.5"}) == 0);
+    CHECK(addresses(lan.a).empty());
+    CHECK(lan.events(v1::BEHIND_NAT) == 1);
+    CHECK(lan.heard(lan.a, "10.8.0.5", kMacA, {"10.8.0.5"}) == 1);  // the same without a NAT router
+}
+
+TEST_CASE("behind a router an attached zone binds nothing, and says which role would") {
+    Lan lan;
+    lan.kernel.where = Place{.zone = "lan", .routed = false, .by_router = true};
+    CHECK(lan.heard(lan.a, "10.8.0.5", kMacA, {"10.8.0.5"}) == 0);
+    CHECK(addresses(lan.a).empty());
+    REQUIRE(lan.events(v1::BEHIND_NAT) == 1);
+    CHECK(lan.log.newest(1, "").front().text().find("behind a layer 3 switch the role is routed") != std::string::npos);
+}
+
+TEST_CASE("a machine that moves from a routed zone to its own segment is bound by its MAC again") {
+    Lan lan;
+    lan.kernel.where = Place{.zone = "campus", .routed = true, .by_router = true};
+    lan.heard(lan.a, "10.8.0.5", kMacA, {"10.8.0.5"});
+    lan.kernel.where = Place{.zone = "lan"};
+    lan.kernel.entries[ip("10.0.0.5")] = kMacA;
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    CHECK(lan.a.stored.bindings == std::vector<StoredBinding>{{kMacA, ip("10.0.0.5")}});
+    CHECK(lan.a.zone == "lan");
 }

@@ -187,6 +187,26 @@ TEST_CASE("a rule that lets machines without heartbeat pass is warned of, with i
     CHECK(parsed->warnings[0].find("line 2: rule 'a' lets machines without heartbeat pass") == 0);
     CHECK(parse_policy(rule("    action: accept\n    source: {require_heartbeat: true}\n"), "p")->warnings.empty());
     CHECK(parse_policy(rule("    action: accept\n    from: wan\n"), "p")->warnings.empty());
+
+    // Which zones there are the dataplane tells.
+    google::protobuf::RepeatedPtrField<v1::Zone> told;
+    for (const auto& [name, role] :
+         {std::pair{"lan", v1::ZONE_ROLE_ATTACHED}, {"campus", v1::ZONE_ROLE_ROUTED}, {"uplink", v1::ZONE_ROLE_WAN}}) {
+        v1::Zone& zone = *told.Add();
+        zone.set_name(name);
+        zone.set_role(role);
+    }
+    const heartgate::control::Zones zones{told};
+    CHECK(parse_policy(rule("    action: accept\n    from: uplink\n"), "p", zones)->warnings.empty());
+    const std::string strict = "    action: accept\n    source: {require_heartbeat: true}\n";
+    CHECK(parse_policy(rule(strict + "    from: lan\n"), "p", zones)->warnings.empty());
+    for (const std::string from : {"campus", "any"}) {
+        const auto weak = parse_policy(rule(strict + "    from: " + from + "\n"), "p", zones);
+        REQUIRE(weak->warnings.size() == 1);
+        CHECK(weak->warnings[0] ==
+              "line 2: rule 'a' lets machines of campus pass by their IP address alone, since a layer 3 switch is in "
+              "between: who takes another's address there has its health");
+    }
 }
 
 TEST_CASE("an endpoint is cut off by the first rule to the WAN whose condition it fails") {

@@ -152,7 +152,7 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
         {kPorts2 + "zones:\n  lan: {port: lan, vlan: 20}\n  guests: {port: lan, vlan: 20}",
          "dataplane.yaml:4: zones.guests.vlan: found '20'; allowed: another VLAN than that of lan on the same port"},
         {kPorts2 + "zones:\n  lan: {port: lan, role: dmz}",
-         "dataplane.yaml:3: zones.lan.role: found 'dmz'; allowed: attached or wan"},
+         "dataplane.yaml:3: zones.lan.role: found 'dmz'; allowed: attached, routed or wan"},
         {"ports: {lan: {device: \"01:00.0\"}, wan: {device: b}}",
          "dataplane.yaml:1: ports.lan.device: found '01:00.0'; allowed: a DPDK device: a PCI address (0000:01:00.0) or "
          "a vdev (net_tap0,iface=lan-port)"},

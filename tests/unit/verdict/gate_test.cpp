@@ -251,9 +251,9 @@ TEST_CASE("a policy that does not compile says which rule, what was found and wh
           "or 2001:db8::/32");
     policy = open_policy();
     policy.mutable_rules(0)->set_from_zone("dmz");
-    CHECK(
-        error(policy) ==
-        "policy: rule 1 'rule 1': from_zone: found zone 'dmz'; allowed: lan, wan, guests, servers, or nothing for any");
+    CHECK(error(policy) ==
+          "policy: rule 1 'rule 1': from_zone: found zone 'dmz'; allowed: lan, wan, guests, servers, campus, or "
+          "nothing for any");
     policy = open_policy();
     policy.mutable_rules(0)->set_action(v1::ACTION_UNSPECIFIED);
     CHECK(error(policy) == "policy: rule 1 'rule 1': found action 0; allowed: 1 (accept), 2 (drop), 3 (reject)");
