@@ -53,6 +53,9 @@ void print(const AgentStatus& status) {
         line("accepted",
              fmt::format("{}, {}", v1::Colour_Name(status.accepted_colour()), v1::Presence_Name(status.presence())));
     }
+    if (status.refused_addresses() != 0) {
+        line("keeps off", fmt::format("{} addresses of sick machines", status.refused_addresses()));
+    }
     line("host", printable_text(status.host()));
     line("user", printable_text(status.user()));
     line("interval", fmt::format("{} ms", status.interval_ms()));

@@ -160,6 +160,12 @@ void Agent::closed(std::uint64_t stream, CloseCause cause, const std::string& me
     health_.set_online(false, now);
 }
 
+std::optional<std::vector<v1::Peer>> Agent::refused_peers() const {
+    const std::lock_guard lock{mutex_};
+    if (!session_.established()) return std::nullopt;
+    return std::vector<v1::Peer>{directive_.refuse().begin(), directive_.refuse().end()};
+}
+
 void Agent::goodbye() {
     const std::lock_guard lock{mutex_};
     session_.goodbye();

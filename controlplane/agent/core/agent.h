@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "controlplane/agent/core/health.h"
@@ -49,6 +50,9 @@ public:
     void directive(std::uint64_t stream, const v1::Directive& directive);
     void closed(std::uint64_t stream, CloseCause cause, const std::string& message);
     void goodbye();
+    // The machines to keep away from, while the gateway says so; nothing without a stream: what was said may be about
+    // another network.
+    [[nodiscard]] std::optional<std::vector<v1::Peer>> refused_peers() const;
     // The gateway asked for a new certificate since this was asked last.
     bool take_renewal_wish();
 

@@ -69,7 +69,7 @@ void read_names(const YamlNode& root, Config& config) {
 Config read_root(const YamlNode& root) {
     root.expect_keys({"gateway", "state_directory", "control_socket", "quarantine_directory", "interval_ms", "watch",
                       "exclude", "dwell_s", "repeat_within_s", "repeat_yellow_s", "clean_delay_s", "host", "user",
-                      "notify", "clamd_socket", "signatures_max_age"});
+                      "notify", "refuse_peers", "clamd_socket", "signatures_max_age"});
     Config config;
     read_gateways(root.child("gateway"), config);
     read_path(root.child("state_directory"), config.state_directory);
@@ -85,6 +85,7 @@ Config read_root(const YamlNode& root) {
     timing.repeat_dwell = root.child("repeat_yellow_s").duration_or(timing.repeat_dwell, Milliseconds{0}, kDay);
     config.clean_delay = root.child("clean_delay_s").duration_or(Milliseconds{0}, Milliseconds{0}, kDay);
     read_names(root, config);
+    config.refuse_peers = root.child("refuse_peers").boolean_or(true);
     read_path(root.child("clamd_socket"), config.clamd_socket);
     config.signatures_max_age =
         root.child("signatures_max_age").duration_or(config.signatures_max_age, Milliseconds{3'600'000}, kDay * 365);

@@ -28,8 +28,9 @@ struct Config {
     std::vector<std::string> exclude;
     HealthTiming timing;
     Milliseconds clean_delay{0};
-    std::string host;  // empty: as the system says
-    std::string user;  // empty: who is logged in
+    std::string host;          // empty: as the system says
+    std::string user;          // empty: who is logged in
+    bool refuse_peers = true;  // keep away from machines that the gateway names as sick
     std::vector<std::string> notify{"wall"};
     std::string clamd_socket;  // empty: none
     Milliseconds signatures_max_age{72 * 3'600'000LL};

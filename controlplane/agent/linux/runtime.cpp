@@ -50,6 +50,7 @@ void Runtime::on_directive(std::uint64_t stream, const v1::Directive& directive)
             }
             last_failure_.clear();
             agent_->directive(stream, directive);
+            refuse_peers();
         });
     }
     wake();
@@ -69,7 +70,10 @@ void Runtime::on_closed(std::uint64_t stream, CloseCause cause, const std::strin
 
 heartgate::agent::v1::ControlReply Runtime::answer(const heartgate::agent::v1::ControlRequest& request) {
     heartgate::agent::v1::ControlReply reply;
-    if (request.has_status()) *reply.mutable_status() = agent_->status();
+    if (request.has_status()) {
+        *reply.mutable_status() = agent_->status();
+        reply.mutable_status()->set_refused_addresses(refused_addresses_);
+    }
     if (request.has_rescan()) {
         protection_->rescan();
         reply.mutable_rescan();
@@ -93,8 +97,15 @@ Expected<void> Runtime::run() {
         ControlSocket::listen(config_.control_socket, [this](const auto& request) { return answer(request); });
     if (!control) return tl::unexpected{control.error()};
 
+    if (config_.refuse_peers) {
+        auto filter = PeerFilter::start(config_.gateways);
+        if (!filter) spdlog::warn("{}; or set refuse_peers: false", filter.error().message);
+        if (filter) peer_filter_ = std::move(*filter);
+    }
+
     loop();
 
+    peer_filter_.reset();
     spdlog::info("ending: says goodbye");
     protection_.reset();
     agent_->goodbye();
@@ -139,6 +150,18 @@ void Runtime::housekeeping(Moment now) {
     agent_->set_facts(machine_facts(config_));
     look_at_identity();
     look_at_renewal(now);
+    refuse_peers();
+}
+
+void Runtime::refuse_peers() {
+    if (!peer_filter_) return;
+    const Milliseconds now = clock_.now().monotonic;
+    if (const auto peers = agent_->refused_peers()) {
+        const auto refused = peer_filter_->refuse(*peers, now);
+        const std::string failure = refused ? "" : refused.error().message;
+        if (std::exchange(filter_failure_, failure) != failure && !refused) spdlog::error("{}", failure);
+    }
+    refused_addresses_ = static_cast<std::uint32_t>(peer_filter_->refused(now));
 }
 
 void Runtime::look_at_identity() {

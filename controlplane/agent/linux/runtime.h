@@ -2,6 +2,7 @@
 // The running agent: one loop that does what is due, takes what the stream brings, and keeps state and certificate.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <future>
@@ -13,6 +14,7 @@
 #include "controlplane/agent/grpc/grpc_transport.h"
 #include "controlplane/agent/linux/files.h"
 #include "controlplane/agent/linux/notify_command.h"
+#include "controlplane/agent/linux/peer_filter.h"
 #include "controlplane/agent/linux/protection.h"
 
 namespace heartgate::control::agent {
@@ -37,6 +39,7 @@ private:
     void look_at_identity();
     void look_at_renewal(Moment now);
     void save_state();
+    void refuse_peers();
     [[nodiscard]] heartgate::agent::v1::ControlReply answer(const heartgate::agent::v1::ControlRequest& request);
 
     const Config config_;
@@ -52,6 +55,9 @@ private:
     GrpcTransport transport_{*this};
     std::optional<Agent> agent_;
     std::unique_ptr<Protection> protection_;
+    std::unique_ptr<PeerFilter> peer_filter_;  // null: not wanted, or not possible here
+    std::string filter_failure_;
+    std::atomic<std::uint32_t> refused_addresses_{0};
 
     std::int64_t identity_version_ = 0;
     std::optional<Identity> identity_;

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from . import lab, latency, steps_escapes, steps_health, steps_restart, steps_start, traffic
+from . import lab, latency, steps_escapes, steps_health, steps_lateral, steps_restart, steps_start, traffic
 from .report import Report
 
 STEPS = (
@@ -32,6 +32,8 @@ STEPS = (
      "pass within 1 s of its start", steps_restart.dataplane_killed),
     ("Escapes", "another source IP, another MAC, IPv6, a VLAN tag, fragments, a forged heartbeat: all in vain",
      steps_escapes.escapes),
+    ("Lateral protection", "healthy machines take nothing from the sick one and send it nothing, past the gateway, until it "
+     "is released", steps_lateral.lateral),
 )
 
 
