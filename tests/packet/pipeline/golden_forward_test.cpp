@@ -207,7 +207,8 @@ GOLDEN_WITH(kSite, "between networks without NAT addresses stay, both may connec
 
 static const heartgate::dataplane::test::WorldOptions kJumbo{.mtu = 9000};
 
-GOLDEN_WITH(kJumbo, "a jumbo frame passes where both links can, and is answered with the size that fits where one cannot", R"(
+GOLDEN_WITH(kJumbo,
+            "a jumbo frame passes where both links can, and is answered with the size that fits where one cannot", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp payload 8972
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
     wan router 203.0.113.7:53 > 198.51.100.1:nat udp payload 8972

@@ -52,9 +52,10 @@ public:
         write_file(script, "#!/bin/sh\n(echo \"== $HEARTGATE_EVENT\"; cat) >> " + directory_.path() + "/told\n");
         fs::permissions(script, fs::perms::owner_all);
         write_file(config(), "gateway: {addresses: [127.0.0.1], port: " + std::to_string(gateway.address().port) +
-                                 "}\nstate_directory: " + directory_.path() + "/state\nrefuse_peers: false\ncontrol_socket: " + socket() +
-                                 "\nwatch: [" + home() + "]\ninterval_ms: 200\ndwell_s: 300ms\nrepeat_within_s: 0\n" +
-                                 "notify: [" + script + "]\nhost: DESKTOP\nuser: anna\n");
+                                 "}\nstate_directory: " + directory_.path() +
+                                 "/state\nrefuse_peers: false\ncontrol_socket: " + socket() + "\nwatch: [" + home() +
+                                 "]\ninterval_ms: 200\ndwell_s: 300ms\nrepeat_within_s: 0\n" + "notify: [" + script +
+                                 "]\nhost: DESKTOP\nuser: anna\n");
     }
     ~Machine() {
         if (running_ != 0) stop(SIGKILL);
