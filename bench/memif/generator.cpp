@@ -81,6 +81,28 @@ void start_port(std::uint16_t port, rte_mempool* pool) {
         throw std::runtime_error("port " + std::to_string(port) + " does not start");
 }
 
+bool is_connected(std::uint16_t port) {
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+// A client asks once, when it starts. The other side refuses as long as its own port has not started, which may be
+// seconds after it has made the socket: ask again.
+void connect(std::uint16_t port) {
+    constexpr unsigned kWaitMs = 250;
+    constexpr unsigned kMostMs = 20'000;
+    for (unsigned waited = 0; !is_connected(port); ++waited) {
+        if (waited == kMostMs) {
+            throw std::runtime_error("port " + std::to_string(port) + " is not connected after 20 s");
+        }
+        rte_delay_us_sleep(1000);
+        if (waited % kWaitMs == kWaitMs - 1) {
+            rte_eth_dev_stop(port);
+            rte_eth_dev_start(port);  // its result: whether it is connected soon
+        }
+    }
+}
+
 // One mbuf per flow; it is sent again and again by holding a reference.
 rte_mbuf* make_packet(rte_mempool* pool, const Options& options, std::uint32_t flow) {
     rte_mbuf* packet = rte_pktmbuf_alloc(pool);
@@ -148,11 +170,13 @@ int generate(int argc, char** argv) {
     if (pool == nullptr) throw std::runtime_error("not enough memory for the packet pool");
     start_port(0, pool);
     start_port(1, pool);
+    connect(0);
+    connect(1);
     std::vector<rte_mbuf*> packets;
     for (std::uint32_t flow = 0; flow < options.flows; ++flow) packets.push_back(make_packet(pool, options, flow));
     std::shuffle(packets.begin(), packets.end(), std::mt19937{1});
 
-    // Wait until something comes back: both memif ends are connected and the program under test forwards.
+    // Until something comes back: the program under test may still have to learn where packets go.
     const std::uint64_t hz = rte_get_tsc_hz();
     bool forwarding = false;
     for (int attempt = 0; attempt < 300 && !forwarding; ++attempt) forwarding = run(packets, hz / 20).received > 0;
