@@ -114,10 +114,9 @@ struct Bench {
     double hash_only() {
         std::uint32_t sum = 0;
         const double cycles = per_key([&](const FlowKey4* burst) {
-            std::array<const FlowKey4*, kBurst> pointers;
             std::array<std::uint32_t, kBurst> hashes;
-            for (unsigned i = 0; i < kBurst; ++i) pointers[i] = burst + i;
-            table.hash(pointers.data(), hashes.data(), kBurst);
+            table.hash(
+                kBurst, [burst](unsigned i) -> const FlowKey4& { return burst[i]; }, hashes.data());
             sum += hashes[0];
         });
         if (sum == 1) fmt::print("#\n");  // keeps the work
@@ -129,12 +128,10 @@ struct Bench {
         std::uint32_t current = 0;
         std::uint64_t missed = 0;
         const double cycles = per_key([&](const FlowKey4* burst) {
-            std::array<const FlowKey4*, kBurst> pointers;
-            std::array<std::uint32_t, kBurst> hashes;
             std::array<FlowRef, kBurst> found;
-            for (unsigned i = 0; i < kBurst; ++i) pointers[i] = burst + i;
-            table.hash(pointers.data(), hashes.data(), kBurst);
-            table.lookup(pointers.data(), hashes.data(), kBurst, found.data());
+            table.lookup(
+                kBurst, [burst](unsigned i) -> const FlowKey4& { return burst[i]; },
+                [&found](unsigned i, FlowRef flow) { found[i] = flow; });
             for (const FlowRef& ref : found) {
                 if (ref.record == nullptr) {
                     ++missed;

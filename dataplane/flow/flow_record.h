@@ -102,6 +102,7 @@ public:
         return protocol_ == IPPROTO_ICMP ? ports : add_deltas(address_delta(direction), ports);  // no pseudo header
     }
 
+    static constexpr std::uint32_t kSeenEveryMs = 1000;
     // Life. seen(): true (at most once a second) if it stored the time, the moment to report activity elsewhere, too.
     bool seen(std::uint32_t now_ms) noexcept {
         if (now_ms - last_seen_ms_.load(std::memory_order_relaxed) < kSeenEveryMs) return false;
@@ -110,13 +111,13 @@ public:
     }
     [[nodiscard]] std::uint32_t last_seen_ms() const noexcept { return last_seen_ms_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint8_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
-    // `tcp_flags` is used for TCP alone. True: the flow is settled from now on (two workers at
+    // `tcp_flags`: 0 but for TCP. True: the flow is settled from now on (two workers at
     // once may both say so).
     bool advance_state(std::uint8_t protocol, Direction direction, std::uint8_t tcp_flags) noexcept {
         const std::uint8_t before = state();
-        const std::uint8_t after = protocol == IPPROTO_TCP ? flow_state::after_tcp(before, direction, tcp_flags)
-                                                           : flow_state::after_packet(before, direction);
-        if (after == before) return false;
+        const std::uint8_t after = flow_state::after(before, protocol, direction, tcp_flags);
+        if (after == before) [[likely]]
+            return false;
         state_.store(after, std::memory_order_relaxed);
         return flow_state::settled(protocol, after) && !flow_state::settled(protocol, before);
     }
@@ -148,7 +149,6 @@ private:
 
     enum class Life : std::uint8_t { kFree, kLive, kUnlinked };
 
-    static constexpr std::uint32_t kSeenEveryMs = 1000;
     static constexpr std::uint8_t kIpv6 = 1U << 0U;
     static constexpr std::uint8_t kTranslated = 1U << 1U;
     static constexpr unsigned kRoleShift = 2;  // two bits each: initiator's zone, responder's

@@ -60,6 +60,20 @@ inline constexpr std::uint8_t kFinBoth = kFinForward | kFinReply;
     return direction == Direction::kReply ? static_cast<std::uint8_t>(state | kReplied) : state;
 }
 
+// Any packet. Those without SYN, FIN and RST by arithmetic, since nobody can foresee which protocol comes next. `flags`:
+// 0 but for TCP.
+[[nodiscard]] constexpr std::uint8_t after(std::uint8_t state, std::uint8_t protocol, Direction direction,
+                                           std::uint8_t flags) noexcept {
+    if ((flags & (tcp::kSyn | tcp::kFin | tcp::kRst)) != 0) [[unlikely]]
+        return after_tcp(state, direction, flags);
+    const unsigned tcp_mask = 0U - static_cast<unsigned>(protocol == IPPROTO_TCP);
+    const auto reply = static_cast<unsigned>(direction);
+    const unsigned establishes = (flags / tcp::kAck) & (state / kReplied) & ~reply & 1U;
+    const unsigned if_tcp = (state & ~unsigned{kReset}) | establishes * kEstablished;
+    const unsigned if_other = state | reply * kReplied;
+    return static_cast<std::uint8_t>(if_other ^ ((if_other ^ if_tcp) & tcp_mask));
+}
+
 // Both sides have taken part: TCP's handshake is complete, any other protocol's first answer has come.
 [[nodiscard]] constexpr bool settled(std::uint8_t protocol, std::uint8_t state) noexcept {
     return (state & (protocol == IPPROTO_TCP ? kEstablished : kReplied)) != 0;

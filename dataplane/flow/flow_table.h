@@ -5,11 +5,13 @@
 
 #include <rte_prefetch.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "dataplane/concurrent/quiescence.h"
@@ -78,28 +80,22 @@ public:
     // Any thread.
     [[nodiscard]] std::uint32_t hash(const FlowKey4& key) const noexcept { return hash_(key); }
     [[nodiscard]] std::uint32_t hash(const FlowKey6& key) const noexcept { return hash_(key); }
-    template <class Key>
-    void hash(const Key* const keys[], std::uint32_t hashes[], unsigned count) const noexcept {
-        hash_.burst(keys, hashes, count);
+    template <class KeyOf>
+    void hash(unsigned count, const KeyOf& key, std::uint32_t hashes[]) const noexcept {
+        hash_.burst(count, key, hashes);
     }
 
-    // Any worker between two quiescent points; lock-free. `count` <= kMostKeys. Prefetches the records that it finds.
-    void lookup(const FlowKey4* const keys[], const std::uint32_t hashes[], unsigned count,
-                FlowRef found[]) const noexcept {
-        lookup_in(ipv4_, keys, hashes, count, found);
-    }
-    void lookup(const FlowKey6* const keys[], const std::uint32_t hashes[], unsigned count,
-                FlowRef found[]) const noexcept {
-        lookup_in(ipv6_, keys, hashes, count, found);
-    }
+    // Any worker between two quiescent points; lock-free. `key(i)` gives a reference to key i of `count`, at most
+    // kMostKeys, of one family; `found(i, flow)` takes its flow, in order. Prefetches the records.
+    template <class KeyOf, class Found>
+    void lookup(unsigned count, const KeyOf& key, const Found& found) const noexcept;
     // One key by itself.
     template <class Key>
     [[nodiscard]] FlowRef find(const Key& wanted) const noexcept {
-        const Key* key = &wanted;
-        const std::uint32_t hash_of_key = hash(wanted);
-        FlowRef found;
-        lookup(&key, &hash_of_key, 1, &found);
-        return found;
+        FlowRef flow;
+        lookup(
+            1, [&wanted](unsigned) -> const Key& { return wanted; }, [&flow](unsigned, FlowRef it) { flow = it; });
+        return flow;
     }
 
     // A worker's miss path; takes the lock. Looks up again, so that of two workers with the same tuple the second gets
@@ -156,9 +152,8 @@ private:
         void count() noexcept { crowded.store(live > most - most / 4, std::memory_order_relaxed); }
     };
 
-    template <class Key>
-    void lookup_in(const Family<Key>& family, const Key* const keys[], const std::uint32_t hashes[], unsigned count,
-                   FlowRef found[]) const noexcept;
+    [[nodiscard]] const Family<FlowKey4>& family_of(const FlowKey4&) const noexcept { return ipv4_; }
+    [[nodiscard]] const Family<FlowKey6>& family_of(const FlowKey6&) const noexcept { return ipv6_; }
     template <class Key>
     InsertResult insert_into(Family<Key>& family, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
     static void fill(FlowRecord& record, const NewFlow& flow, unsigned worker, std::uint32_t now_ms) noexcept;
@@ -213,21 +208,25 @@ private:
     std::atomic<std::uint32_t> sweep_left_{0};  // records that worker 0 still checks for a lost WAN address
 };
 
-template <class Key>
-void FlowTable::lookup_in(const Family<Key>& family, const Key* const keys[], const std::uint32_t hashes[],
-                          unsigned count, FlowRef found[]) const noexcept {
-    std::uint32_t values[kMostKeys];
+static_assert(sizeof(FlowRecord) == KeyIndex<FlowKey4>::kStride);
+
+template <class KeyOf, class Found>
+void FlowTable::lookup(unsigned count, const KeyOf& key, const Found& found) const noexcept {
+    using Key = std::remove_cvref_t<decltype(key(0))>;
+    if (count == 0) return;
+    std::array<std::uint32_t, kMostKeys> hashes;
+    hash_.burst(count, key, hashes.data());
+    const auto& family = family_of(key(0));
     FlowRecord* const records = &records_[family.first];
-    // An IPv4 record begins with its keys, which the index has fetched.
-    const auto prefetch = [records](std::uint32_t value) {
-        if (std::is_same_v<Key, FlowKey6>) rte_prefetch0(&records[value >> 1U]);
-    };
-    const std::uint32_t hits = family.index.lookup(keys, hashes, count, values, prefetch);
-    for (unsigned i = 0; i < count; ++i) {
-        const bool hit = ((hits >> i) & 1U) != 0;
-        found[i] = FlowRef{.record = hit ? &records[values[i] >> 1U] : nullptr,
-                           .direction = static_cast<Direction>(values[i] & 1U)};
-    }
+    family.index.lookup(
+        count, key, hashes.data(),
+        [records](std::uint32_t value) {  // an IPv4 record begins with its keys, which the index fetches
+            if (std::is_same_v<Key, FlowKey6>) rte_prefetch0(&records[value >> 1U]);
+        },
+        [records, found](unsigned i, std::uint32_t value) {
+            found(i, FlowRef{.record = &records[value >> 1U], .direction = static_cast<Direction>(value & 1U)});
+        },
+        [found](unsigned i) { found(i, FlowRef{}); });
 }
 
 }  // namespace heartgate::dataplane

@@ -22,12 +22,10 @@ public:
     KeyHash();
     explicit KeyHash(const Secret& secret);
 
-    [[gnu::target("aes"), nodiscard]] std::uint32_t operator()(const FlowKey4& key) const noexcept {
-        return low(mix(load(&key)));
-    }
+    [[nodiscard]] std::uint32_t operator()(const FlowKey4& key) const noexcept { return low(mix(load(&key))); }
 
     // Three lanes of two rounds each, so that a difference in one lane cannot be cancelled by another; then mixed.
-    [[gnu::target("aes"), nodiscard]] std::uint32_t operator()(const FlowKey6& key) const noexcept {
+    [[nodiscard]] std::uint32_t operator()(const FlowKey6& key) const noexcept {
         const auto* blocks = reinterpret_cast<const __m128i*>(&key);
         __m128i sum = _mm_setzero_si128();
         for (int lane = 0; lane < 3; ++lane) {
@@ -38,17 +36,17 @@ public:
         return low(mix(sum));
     }
 
-    // A burst in one call: the rounds of different keys overlap.
-    template <class Key>
-    [[gnu::target("aes")]] void burst(const Key* const keys[], std::uint32_t hashes[], unsigned count) const noexcept {
-        for (unsigned i = 0; i < count; ++i) hashes[i] = (*this)(*keys[i]);
+    // A burst in one call: the rounds of different keys overlap. `key(i)` gives a reference to key i.
+    template <class KeyOf>
+    void burst(unsigned count, const KeyOf& key, std::uint32_t hashes[]) const noexcept {
+        for (unsigned i = 0; i < count; ++i) hashes[i] = (*this)(key(i));
     }
 
 private:
     static __m128i load(const void* block) noexcept { return _mm_load_si128(static_cast<const __m128i*>(block)); }
     static std::uint32_t low(__m128i state) noexcept { return static_cast<std::uint32_t>(_mm_cvtsi128_si32(state)); }
 
-    [[gnu::target("aes")]] __m128i mix(__m128i block) const noexcept {
+    [[nodiscard]] __m128i mix(__m128i block) const noexcept {
         __m128i state = _mm_xor_si128(block, keys_[0]);
         state = _mm_aesenc_si128(state, keys_[1]);
         state = _mm_aesenc_si128(state, keys_[2]);

@@ -35,7 +35,7 @@ void KeyIndex<Key>::Free::operator()(void* memory) const noexcept {
 }
 
 template <class Key>
-KeyIndex<Key>::KeyIndex(std::uint32_t values, Place keys, int socket)
+KeyIndex<Key>::KeyIndex(std::uint32_t values, Key* keys, int socket)
     : main_buckets_{values / kKeysPerBucket + 1},
       all_buckets_{main_buckets_ + main_buckets_ / kBucketsPerOverflow + kLeastOverflow},
       unused_{kNoBucket},

@@ -15,8 +15,8 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "dataplane/flow/flow_key.h"
 
@@ -27,23 +27,19 @@ class KeyIndex {
 public:
     static constexpr std::int32_t kNoSlot = -1;
     static constexpr unsigned kMost = 32;  // keys of one lookup
+    // From the keys of two values to those of the next two: IPv4 keys are in their flow's record, of that size.
+    static constexpr std::size_t kStride = std::is_same_v<Key, FlowKey4> ? 128 : 2 * sizeof(Key);
 
-    // Where the keys are: that of an even value, right behind it that of the next odd one, and so on every `stride`
-    // bytes.
-    struct Place {
-        Key* first;
-        std::size_t stride;
-    };
+    // Values are below `values`, and each is that of one key at a time. `keys`: where the keys are, that of value 0,
+    // right behind it that of value 1, and so on every kStride bytes. Reserves everything. Throws std::runtime_error.
+    KeyIndex(std::uint32_t values, Key* keys, int socket);
 
-    // Values are below `values`, and each is that of one key at a time. Reserves everything. Throws std::runtime_error.
-    KeyIndex(std::uint32_t values, Place keys, int socket);
-
-    // Readers between two quiescent points. Bit i of the result: keys[i] is in, its value in values[i]. `count` is 0 to
-    // kMost. `expect(value)` is called early for each value that is likely to be found, so that what belongs to it can
-    // be prefetched.
-    template <class Expect>
-    [[nodiscard]] std::uint32_t lookup(const Key* const keys[], const std::uint32_t hashes[], unsigned count,
-                                       std::uint32_t values[], const Expect& expect) const noexcept;
+    // Readers between two quiescent points. `key(i)` gives a reference to key i of `count`, which is 0 to kMost.
+    // `expect(value)` is called early for each value that is likely to be found, so that what belongs to it can be
+    // prefetched; then for each key in order `found(i, value)` or `missed(i)`.
+    template <class KeyOf, class Expect, class Found, class Missed>
+    void lookup(unsigned count, const KeyOf& key, const std::uint32_t hashes[], const Expect& expect,
+                const Found& found, const Missed& missed) const noexcept;
     [[nodiscard]] bool find(const Key& key, std::uint32_t hash, std::uint32_t& value) const noexcept {
         return search(bucket_of(hash), tag_of(hash), key, value);
     }
@@ -102,15 +98,13 @@ private:
         return static_cast<std::uint16_t>(tag + (tag == 0 ? 1U : 0U));
     }
     static bool same(const Key& a, const Key& b) noexcept {
-        std::uint64_t difference = 0;
-        for (std::size_t at = 0; at < sizeof(Key); at += sizeof difference) {
-            std::uint64_t left = 0;
-            std::uint64_t right = 0;
-            std::memcpy(&left, reinterpret_cast<const std::uint8_t*>(&a) + at, sizeof left);
-            std::memcpy(&right, reinterpret_cast<const std::uint8_t*>(&b) + at, sizeof right);
-            difference |= left ^ right;
+        const auto* const left = reinterpret_cast<const __m128i*>(&a);
+        const auto* const right = reinterpret_cast<const __m128i*>(&b);
+        __m128i equal = _mm_cmpeq_epi8(_mm_load_si128(left), _mm_load_si128(right));
+        for (std::size_t part = 1; part < sizeof(Key) / sizeof(__m128i); ++part) {
+            equal = _mm_and_si128(equal, _mm_cmpeq_epi8(_mm_load_si128(left + part), _mm_load_si128(right + part)));
         }
-        return difference == 0;
+        return _mm_movemask_epi8(equal) == 0xffff;
     }
     // Of one bucket, the slot that holds the key; kSlots: none.
     [[nodiscard]] unsigned slot_of(const Bucket& bucket, std::uint16_t tag, const Key& key,
@@ -126,7 +120,7 @@ private:
                               std::uint32_t& value) const noexcept;
 
     [[nodiscard]] Key& key_of(std::uint32_t value) const noexcept {
-        auto* const pair = reinterpret_cast<std::uint8_t*>(keys_.first) + (value >> 1U) * keys_.stride;
+        auto* const pair = reinterpret_cast<std::uint8_t*>(keys_) + (value >> 1U) * kStride;
         return reinterpret_cast<Key*>(pair)[value & 1U];
     }
 
@@ -134,15 +128,16 @@ private:
     std::uint32_t all_buckets_;
     std::uint32_t unused_;  // head of the list of overflow buckets; under the caller's lock
     std::unique_ptr<Bucket[], Free> buckets_;
-    Place keys_;
+    Key* keys_;
 };
 
 template <class Key>
-template <class Expect>
-std::uint32_t KeyIndex<Key>::lookup(const Key* const keys[], const std::uint32_t hashes[], unsigned count,
-                                    std::uint32_t values[], const Expect& expect) const noexcept {
+template <class KeyOf, class Expect, class Found, class Missed>
+void KeyIndex<Key>::lookup(unsigned count, const KeyOf& key, const std::uint32_t hashes[], const Expect& expect,
+                           const Found& found, const Missed& missed) const noexcept {
     std::array<const Bucket*, kMost> buckets;
     std::array<std::uint8_t, kMost> slots;
+    std::array<std::uint32_t, kMost> values;
     for (unsigned i = 0; i < count; ++i) {
         buckets[i] = &bucket_of(hashes[i]);
         rte_prefetch0(buckets[i]);
@@ -156,17 +151,15 @@ std::uint32_t KeyIndex<Key>::lookup(const Key* const keys[], const std::uint32_t
         rte_prefetch0(&key_of(values[i]));
         expect(values[i]);
     }
-    std::uint32_t hits = 0;
     for (unsigned i = 0; i < count; ++i) {
-        bool hit = slots[i] != 0 && same(key_of(values[i]), *keys[i]);
-        if (!hit) [[unlikely]]
-            hit = search(*buckets[i], tag_of(hashes[i]), *keys[i], values[i]);
-        hits |= static_cast<std::uint32_t>(hit) << i;
+        if (slots[i] != 0 && same(key_of(values[i]), key(i))) [[likely]] {
+            found(i, values[i]);
+        } else if (search(*buckets[i], tag_of(hashes[i]), key(i), values[i])) {
+            found(i, values[i]);
+        } else {
+            missed(i);
+        }
     }
-    return hits;
 }
-
-extern template class KeyIndex<FlowKey4>;
-extern template class KeyIndex<FlowKey6>;
 
 }  // namespace heartgate::dataplane

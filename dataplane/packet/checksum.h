@@ -2,6 +2,7 @@
 // The Internet checksum (RFC 1071). Incremental updates (RFC 1624) are in nat/checksum_delta.h.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,11 +30,10 @@ namespace heartgate::dataplane {
            load_raw<std::uint32_t>(at + 8) + load_raw<std::uint32_t>(at + 12) + load_raw<std::uint32_t>(at + 16);
 }
 
+// The halves are added crosswise: the carry of the lower ones goes into the upper ones, which are what counts.
 [[nodiscard]] constexpr std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
-    sum = (sum & 0xffffffffU) + (sum >> 32U);
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    return static_cast<std::uint16_t>((sum & 0xffffU) + (sum >> 16U));
+    const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32U);
+    return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16U);
 }
 
 // As it is stored in a header, network order; 0 over a header that holds its right checksum.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parser. Each function checks one header and hands on to the next; the first failed check names the drop.
+// The parser for every packet. Each function checks one header and hands on to the next; the first failed check names
+// the drop.
 #include "dataplane/packet/parse.h"
 
 #include <netinet/in.h>
@@ -22,6 +23,7 @@ constexpr unsigned kMostExtensionHeaders = 6;
 
 struct Input {
     std::span<const std::uint8_t> bytes;  // of the first segment
+    std::uint32_t frame_length;           // of all segments
     const std::uint8_t* at(std::size_t offset) const noexcept { return bytes.data() + offset; }
     bool holds(std::size_t offset, std::size_t length) const noexcept { return offset + length <= bytes.size(); }
 };
@@ -45,13 +47,8 @@ DropReason check_tcp(const Input& input, std::size_t available, PacketMeta& meta
     const std::size_t header = (tcp[tcp_header::kDataOffset] >> 4U) * std::size_t{4};
     if (header < tcp_header::kLength) return DropReason::kBadTransport;  // RFC 9293, 3.1
     if (header > available) return cut_off(meta);
-    meta.tcp_flags = tcp[tcp_header::kFlags] & 0x3fU;
-    // No sender makes these; scanners do, to slip past filters: a segment opens, ends or resets, and all but the first
-    // SYN and some resets acknowledge (RFC 9293, 3.1 and 3.10.7.4).
-    const unsigned control = meta.tcp_flags & (tcp::kSyn | tcp::kFin | tcp::kRst);
-    const bool acknowledges = (meta.tcp_flags & tcp::kAck) != 0;
-    const bool alone = (control & (control - 1U)) == 0;
-    if (!alone || (!acknowledges && control != tcp::kSyn && control != tcp::kRst)) return DropReason::kBadTransport;
+    meta.tcp_flags = tcp[tcp_header::kFlags] & kTcpFlagsMask;
+    if (!sane_tcp_flags(meta.tcp_flags)) return DropReason::kBadTransport;
     meta.source_port = load16(tcp);
     meta.destination_port = load16(tcp + 2);
     if (meta.source_port == 0 || meta.destination_port == 0) return DropReason::kBadTransport;  // RFC 6335, 6
@@ -204,7 +201,7 @@ DropReason parse_ipv4(const Input& input, PacketMeta& meta) noexcept {
     const std::size_t header = (ip[0] & 0xfU) * std::size_t{4};
     const std::size_t total = load16(ip + ipv4::kTotalLength);
     if ((ip[0] >> 4U) != 4 || header < ipv4::kLength || total < header) return DropReason::kBadIpHeader;
-    if (meta.network + total > meta.frame_length || !input.holds(meta.network, header)) return DropReason::kTruncated;
+    if (meta.network + total > input.frame_length || !input.holds(meta.network, header)) return DropReason::kTruncated;
     if (checksum_fold(header == ipv4::kLength ? ipv4_header_sum(ip) : checksum_sum({ip, header})) != 0xffff)
         return DropReason::kBadIpChecksum;
     if (header != ipv4::kLength) {
@@ -334,7 +331,7 @@ DropReason parse_ipv6(const Input& input, PacketMeta& meta, FlowKey6& key) noexc
     const std::uint8_t* ip = input.at(meta.network);
     if ((ip[0] >> 4U) != 6) return DropReason::kBadIpHeader;  // RFC 8200, 3
     const std::size_t total = ipv6::kLength + load16(ip + ipv6::kPayloadLength);
-    if (meta.network + total > meta.frame_length) return DropReason::kTruncated;
+    if (meta.network + total > input.frame_length) return DropReason::kTruncated;
     if (total > 0xffff) return DropReason::kTooBig;
     meta.ip_length = static_cast<std::uint16_t>(total);
     meta.hop_limit = ip[ipv6::kHopLimit];
@@ -428,11 +425,11 @@ IpAddress address_at(const std::uint8_t* at, bool ipv6) noexcept {
 
 }  // namespace
 
-void parse(std::span<const std::uint8_t> bytes, std::uint32_t frame_length, std::uint16_t stripped_tag,
-           const ParseOrigin& origin, PacketMeta& meta, FlowKey6& key6) noexcept {
+void parse_any(std::span<const std::uint8_t> bytes, std::uint32_t frame_length, std::uint16_t stripped_tag,
+               const ParseOrigin& origin, PacketMeta& meta, FlowKey6& key6) noexcept {
     meta = PacketMeta{};
-    meta.frame_length = frame_length;
-    meta.reason = parse_frame(Input{bytes}, stripped_tag, origin, meta, key6);
+    meta.reason = parse_frame(Input{bytes, frame_length}, stripped_tag, origin, meta, key6);
+    if (meta.reason != DropReason::kNone) meta.has_key = false;
 }
 
 IpAddress source_address(const std::uint8_t* frame, const PacketMeta& meta) noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,7 +18,7 @@
 namespace heartgate::dataplane {
 
 // Layer 2 rewrite towards one neighbour. Written by the control side before it is published, then constant.
-struct NextHop {
+struct alignas(32) NextHop {
     MacAddress destination{};  // the neighbour's
     MacAddress source{};       // our port's
     std::uint16_t vlan = 0;    // 0: untagged
@@ -25,6 +26,7 @@ struct NextHop {
     Zone zone;                 // that it goes to
     std::uint8_t port = 0;     // to send on
 };
+static_assert(offsetof(NextHop, destination) == 0 && offsetof(NextHop, source) == 6);  // as in a frame
 
 struct RouteResult {
     enum class Kind : std::uint8_t {

@@ -49,7 +49,7 @@ struct WorkerContext {
 
     void count_held() noexcept { counters.held.set(std::uint64_t{hold.size()} + fragments.size()); }
     // The one way in which a packet ends without being sent.
-    void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {
+    [[gnu::noinline]] void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {
         counters.count_drop(reason);
         rte_pktmbuf_free(mbuf);
     }

@@ -12,17 +12,15 @@ namespace {
 
 // Packets from the WAN leave the time stamp to packets from the LAN for a second more: those are the endpoint's sign of
 // life, and a busy download must not hide them.
-constexpr std::uint32_t kWanSeenAfterMs = 2000;
+[[nodiscard]] inline std::uint32_t seen_after_ms(const Packet& packet) noexcept {
+    return FlowRecord::kSeenEveryMs + (packet.meta.zone.is_inside() ? 0 : 1000);
+}
 
-[[gnu::always_inline]] inline void mark_seen(WorkerContext& context, const Burst& burst, const Packet& packet,
-                                             FlowRef flow) noexcept {
+[[gnu::noinline]] void mark_seen(WorkerContext& context, const Burst& burst, const Packet& packet,
+                                 FlowRef flow) noexcept {
     FlowRecord& record = *flow.record;
-    if (packet.meta.zone.is_inside()) {
-        if (record.seen(burst.now_ms)) [[unlikely]] {
-            context.deps.activity.seen(record.endpoint(index(flow.direction)), burst.now_ms);
-        }
-    } else if (burst.now_ms - record.last_seen_ms() >= kWanSeenAfterMs) [[unlikely]] {
-        record.seen(burst.now_ms);
+    if (record.seen(burst.now_ms) && packet.meta.zone.is_inside()) {
+        context.deps.activity.seen(record.endpoint(index(flow.direction)), burst.now_ms);
     }
 }
 
@@ -43,14 +41,17 @@ constexpr std::uint32_t kWanSeenAfterMs = 2000;
     if (flow.record->advance_state(packet.meta.protocol, flow.direction, packet.meta.tcp_flags)) [[unlikely]] {
         context.deps.flows.settled(*flow.record);
     }
-    mark_seen(context, burst, packet, flow);
-    if (flow.record->to_role(flow.direction) == ZoneRole::kAppliance) [[unlikely]] {
-        punt_answer(context, burst, packet, permit);
-        return;
+    if (burst.now_ms - flow.record->last_seen_ms() >= seen_after_ms(packet)) [[unlikely]] {
+        mark_seen(context, burst, packet, flow);
     }
-    const NextHop* hop = recorded_next_hop(context, burst, packet, flow);
+    const NextHop* hop = cached_next_hop(context, burst, flow);
     if (hop == nullptr) [[unlikely]] {
-        return;
+        if (flow.record->to_role(flow.direction) == ZoneRole::kAppliance) {
+            punt_answer(context, burst, packet, permit);
+            return;
+        }
+        hop = route_again(context, burst, packet, flow);
+        if (hop == nullptr) return;
     }
     const DropReason obstacle = check_sendable(context, burst, packet, *hop);
     if (obstacle != DropReason::kNone) [[unlikely]] {

@@ -8,45 +8,40 @@ namespace heartgate::dataplane {
 
 namespace {
 
-// The packets of one family: their keys, and where in the burst they are.
-template <class Key>
-struct Keys {
-    std::array<const Key*, kBurst> keys;
-    std::array<std::uint8_t, kBurst> position;
-    unsigned count = 0;
+// Where in the burst the packets of one family are.
+using Positions = std::array<std::uint8_t, kBurst>;
 
-    void add(const Key& key, unsigned at) noexcept {
-        keys[count] = &key;
-        position[count] = static_cast<std::uint8_t>(at);
-        ++count;
-    }
-    void look_up(const FlowTable& table, std::array<FlowRef, kBurst>& flows) const noexcept {
-        if (count == 0) return;
-        std::array<std::uint32_t, kBurst> hashes;
-        std::array<FlowRef, kBurst> found;
-        table.hash(keys.data(), hashes.data(), count);
-        table.lookup(keys.data(), hashes.data(), count, found.data());
-        for (unsigned i = 0; i < count; ++i) flows[position[i]] = found[i];
-    }
-};
+// `key_at(position)` gives a packet's key.
+template <class KeyAt>
+void look_up_family(const FlowTable& table, unsigned count, const std::uint8_t* positions, FlowRef* flows,
+                    const KeyAt& key_at) noexcept {
+    table.lookup(
+        count, [ positions, key_at ](unsigned i) -> const auto& { return key_at(positions[i]); },
+        [positions, flows](unsigned i, FlowRef flow) { flows[positions[i]] = flow; });
+}
 
 }  // namespace
 
 void look_up(const WorkerContext& context, Burst& burst) noexcept {
-    Keys<FlowKey4> ipv4;
-    Keys<FlowKey6> ipv6;
+    Positions ipv4;
+    Positions ipv6;
+    unsigned ipv4_count = 0;
+    unsigned ipv6_count = 0;
     for (unsigned i = 0; i < burst.count; ++i) {
-        burst.flows[i] = FlowRef{};
         const PacketMeta& meta = burst.meta[i];
-        if (!meta.has_key || meta.reason != contract::DropReason::kNone) continue;
-        if (meta.is_ipv6()) {
-            ipv6.add(burst.keys6[i], i);
-        } else {
-            ipv4.add(meta.key, i);
-        }
+        burst.flows[i] = FlowRef{};
+        // Always written, and kept if it belongs there: nobody can foresee which family comes next.
+        ipv4[ipv4_count] = ipv6[ipv6_count] = static_cast<std::uint8_t>(i);
+        const auto is_ipv6 = static_cast<unsigned>(meta.is_ipv6());
+        ipv4_count += static_cast<unsigned>(meta.has_key) & ~is_ipv6;
+        ipv6_count += static_cast<unsigned>(meta.has_key) & is_ipv6;
     }
-    ipv4.look_up(context.deps.flows, burst.flows);
-    ipv6.look_up(context.deps.flows, burst.flows);
+    const FlowTable& table = context.deps.flows;
+    FlowRef* const flows = burst.flows.data();
+    look_up_family(table, ipv4_count, ipv4.data(), flows,
+                   [meta = burst.meta.data()](unsigned i) -> const FlowKey4& { return meta[i].key; });
+    look_up_family(table, ipv6_count, ipv6.data(), flows,
+                   [keys = burst.keys6.data()](unsigned i) -> const FlowKey6& { return keys[i]; });
 }
 
 }  // namespace heartgate::dataplane

@@ -33,17 +33,22 @@ namespace heartgate::dataplane {
     return meta.ip_length > next_hop.mtu ? contract::DropReason::kTooBig : contract::DropReason::kNone;
 }
 
+// nullptr: none is recorded, or not under the current routes. Towards Linux none ever is.
+[[nodiscard]] inline const NextHop* cached_next_hop(const WorkerContext& context, const Burst& burst,
+                                                    FlowRef flow) noexcept {
+    if (flow.record->route_epoch() != burst.route_epoch) [[unlikely]]
+        return nullptr;
+    const std::uint16_t cached = flow.record->next_hop(flow.direction);  // after the epoch, which guards it
+    if (cached == kUnknownNextHop) [[unlikely]]
+        return nullptr;
+    return &context.deps.routes.next_hop(cached);
+}
+
 // nullptr: the packet has been held or dropped.
 [[nodiscard]] inline const NextHop* recorded_next_hop(WorkerContext& context, const Burst& burst, const Packet& packet,
                                                       FlowRef flow) noexcept {
-    const FlowRecord& record = *flow.record;
-    if (record.route_epoch() == burst.route_epoch) [[likely]] {
-        const std::uint16_t cached = record.next_hop(flow.direction);
-        if (cached != kUnknownNextHop) [[likely]] {
-            return &context.deps.routes.next_hop(cached);
-        }
-    }
-    return route_again(context, burst, packet, flow);
+    const NextHop* const cached = cached_next_hop(context, burst, flow);
+    return cached != nullptr ? cached : route_again(context, burst, packet, flow);
 }
 
 }  // namespace heartgate::dataplane

@@ -10,8 +10,9 @@
 namespace heartgate::dataplane {
 
 // Whether the packet can be sent this way at all. If not, its sender is told.
-[[nodiscard]] inline contract::DropReason check_sendable(WorkerContext& context, const Burst& burst,
-                                                         const Packet& packet, const NextHop& next_hop) noexcept {
+[[gnu::always_inline, nodiscard]] inline contract::DropReason check_sendable(WorkerContext& context, const Burst& burst,
+                                                                             const Packet& packet,
+                                                                             const NextHop& next_hop) noexcept {
     if (packet.meta.hop_limit <= 1) [[unlikely]] {  // RFC 1812, 5.3.1; RFC 4443, 3.3
         send_icmp_error(context, burst, packet, IcmpError::Kind::kTimeExceeded, 0);
         return contract::DropReason::kTtlExceeded;
@@ -26,7 +27,7 @@ namespace heartgate::dataplane {
 }
 
 // Before the addresses change: the checksum is adjusted, not worked out anew. What Linux sends knows its own MTU.
-inline void clamp_mss(const WorkerContext& context, const Packet& packet) noexcept {
+[[gnu::noinline]] inline void clamp_mss(const WorkerContext& context, const Packet& packet) noexcept {
     const PacketMeta& meta = packet.meta;
     const std::uint16_t most = meta.is_ipv6() ? context.deps.mss.ipv6 : context.deps.mss.ipv4;
     if (most == 0) return;
@@ -36,8 +37,8 @@ inline void clamp_mss(const WorkerContext& context, const Packet& packet) noexce
 }
 
 // Precondition: check_sendable() said kNone.
-inline void send(WorkerContext& context, const Packet& packet, FlowRef flow, const NextHop& next_hop,
-                 Permit permit) noexcept {
+[[gnu::always_inline]] inline void send(WorkerContext& context, const Packet& packet, FlowRef flow,
+                                        const NextHop& next_hop, Permit permit) noexcept {
     if ((packet.meta.tcp_flags & tcp::kSyn) != 0) [[unlikely]] {
         clamp_mss(context, packet);
     }

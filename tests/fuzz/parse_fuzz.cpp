@@ -32,7 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     PacketMeta meta;
     FlowKey6 key6;
-    parse(frame, frame_length, stripped, origin, meta, key6);
+    parse_any(frame, frame_length, stripped, origin, meta, key6);
+    PacketMeta plain;
+    FlowKey6 plain_key6;
+    require(!parse_plain(frame, frame_length, stripped, origin, plain, plain_key6) ||
+                (plain == meta && (!meta.is_ipv6() || plain_key6 == key6)),
+            "both ways through the parser agree");
     if (meta.reason != heartgate::contract::DropReason::kNone || !meta.is_ip()) return 0;
 
     require(std::size_t{meta.network} + meta.ip_length <= frame_length, "the IP packet lies in the frame");

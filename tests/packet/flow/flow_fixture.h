@@ -86,11 +86,7 @@ struct FlowFixture {
 
     template <class Key>
     FlowRef find(const Key& key) const {
-        const Key* const keys[]{&key};
-        const std::uint32_t hashes[]{table->hash(key)};
-        FlowRef found[1];
-        table->lookup(keys, hashes, 1, found);
-        return found[0];
+        return table->find(key);
     }
     FlowRef find_forward(const NewFlow& flow) const { return find(forward_key<FlowKey4>(flow.question, flow.vlan)); }
 

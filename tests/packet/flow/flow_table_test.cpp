@@ -74,19 +74,17 @@ TEST_CASE("an IPv6 flow is found in both directions") {
 TEST_CASE("a bulk lookup tells hits and misses of a full burst apart") {
     FlowFixture flows;
     std::array<FlowKey4, FlowTable::kMostKeys> keys;
-    std::array<const FlowKey4*, FlowTable::kMostKeys> pointers;
-    std::array<std::uint32_t, FlowTable::kMostKeys> hashes;
     std::array<FlowRef, FlowTable::kMostKeys> found;
     for (unsigned i = 0; i < keys.size(); ++i) {
         const NewFlow flow = FlowFixture::udp(i, 1);
         if (i % 3 == 0) REQUIRE(flows.insert(flow).inserted);
         keys[i] = forward_key<FlowKey4>(flow.question, 0);
-        pointers[i] = &keys[i];
     }
-    flows.table->hash(pointers.data(), hashes.data(), FlowTable::kMostKeys);
-    flows.table->lookup(pointers.data(), hashes.data(), FlowTable::kMostKeys, found.data());
+    const auto key = [&keys](unsigned i) -> const FlowKey4& { return keys[i]; };
+    const auto note = [&found](unsigned i, FlowRef flow) { found[i] = flow; };
+    flows.table->lookup(FlowTable::kMostKeys, key, note);
     for (unsigned i = 0; i < keys.size(); ++i) CHECK((found[i].record != nullptr) == (i % 3 == 0));
-    flows.table->lookup(pointers.data(), hashes.data(), 0, found.data());  // an empty burst is no error
+    flows.table->lookup(0, key, note);  // an empty burst is no error
 }
 
 TEST_CASE("the record holds what the miss brought") {

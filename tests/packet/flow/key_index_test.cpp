@@ -5,6 +5,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -21,13 +22,23 @@ struct Pair {
     std::array<FlowKey4, 2> keys;
     std::array<std::uint8_t, 96> other;
 };
+static_assert(sizeof(Pair) == KeyIndex<FlowKey4>::kStride);
 
 struct IndexFixture {
     std::vector<Pair> pairs;
     KeyIndex<FlowKey4> index;
 
     explicit IndexFixture(std::uint32_t values)
-        : pairs((started(), values / 2 + 1)), index{values, {pairs[0].keys.data(), sizeof(Pair)}, SOCKET_ID_ANY} {}
+        : pairs((started(), values / 2 + 1)), index{values, pairs[0].keys.data(), SOCKET_ID_ANY} {}
+    // The values of the keys that are in.
+    [[nodiscard]] std::array<std::optional<std::uint32_t>, 32> lookup(
+        const std::array<FlowKey4, 32>& keys, const std::array<std::uint32_t, 32>& hashes) const {
+        std::array<std::optional<std::uint32_t>, 32> results;
+        index.lookup(
+            32, [&](unsigned i) -> const FlowKey4& { return keys[i]; }, hashes.data(), [](std::uint32_t) {},
+            [&](unsigned i, std::uint32_t value) { results[i] = value; }, [](unsigned) {});
+        return results;
+    }
     static bool started() {
         start_eal();
         return true;
@@ -103,21 +114,17 @@ TEST_CASE("in any order of adding and removing, lookups say what a plain map say
             values.pop_back();
         }
         std::array<FlowKey4, 32> keys;
-        std::array<const FlowKey4*, 32> pointers;
         std::array<std::uint32_t, 32> hashes;
-        std::array<std::uint32_t, 32> found;
         const std::uint32_t start = random() % kKeys;
         for (std::uint32_t i = 0; i < 32; ++i) {
             keys[i] = key_number((start + i) % kKeys);
-            pointers[i] = &keys[i];
             hashes[i] = hash_of(keys[i].source);
         }
-        const std::uint32_t hits =
-            fixture.index.lookup(pointers.data(), hashes.data(), 32, found.data(), [](std::uint32_t) {});
+        const auto results = fixture.lookup(keys, hashes);
         for (std::uint32_t i = 0; i < 32; ++i) {
             const auto expected = model.find(keys[i].source);
-            REQUIRE(((hits >> i) & 1U) == (expected != model.end() ? 1U : 0U));
-            if (expected != model.end()) REQUIRE(found[i] == expected->second);
+            REQUIRE(results[i].has_value() == (expected != model.end()));
+            if (expected != model.end()) REQUIRE(*results[i] == expected->second);
         }
     }
 }
@@ -143,22 +150,17 @@ TEST_CASE("a reader finds every key that stays, while others come and go in the 
     std::thread reader{[&] {
         quiescence.online(0);
         std::array<FlowKey4, 32> keys;
-        std::array<const FlowKey4*, 32> pointers;
         std::array<std::uint32_t, 32> hashes;
-        std::array<std::uint32_t, 32> values;
         for (std::uint32_t start = 0; !stop; start = (start + 32) % (kStay + kChange)) {
             for (std::uint32_t i = 0; i < 32; ++i) {
                 keys[i] = key_number(start + i);
-                pointers[i] = &keys[i];
                 hashes[i] = hash_of(start + i);
             }
-            const std::uint32_t hits =
-                fixture.index.lookup(pointers.data(), hashes.data(), 32, values.data(), [](std::uint32_t) {});
+            const auto results = fixture.lookup(keys, hashes);
             for (std::uint32_t i = 0; i < 32; ++i) {
-                const bool hit = ((hits >> i) & 1U) != 0;
-                if (start + i < kStay && !hit) ++missed;
-                if (hit && !belongs(values[i], start + i)) ++wrong;
-                if (hit && start + i >= kStay) ++changing;
+                if (start + i < kStay && !results[i]) ++missed;
+                if (results[i] && !belongs(*results[i], start + i)) ++wrong;
+                if (results[i] && start + i >= kStay) ++changing;
             }
             ++lookups;
             quiescence.quiescent(0);

@@ -70,3 +70,17 @@ TEST_CASE("a UDP flow gets the long time-out with its first answer") {
     CHECK(flow_state::timeout(kTimeouts, IPPROTO_UDP, after_packet(0, kForward)) == kTimeouts.udp_one_way);
     CHECK(flow_state::timeout(kTimeouts, IPPROTO_UDP, after_packet(0, kReply)) == kTimeouts.udp);
 }
+
+TEST_CASE("the state after any packet is the one that its protocol's own rules give") {
+    for (unsigned state = 0; state < 64; ++state) {
+        for (const Direction direction : {kForward, kReply}) {
+            const auto before = static_cast<std::uint8_t>(state);
+            CHECK(flow_state::after(before, IPPROTO_UDP, direction, 0) == after_packet(before, direction));
+            CHECK(flow_state::after(before, IPPROTO_ICMP, direction, 0) == after_packet(before, direction));
+            for (unsigned bits = 0; bits < 64; ++bits) {
+                const auto flags = static_cast<std::uint8_t>(bits);
+                CHECK(flow_state::after(before, IPPROTO_TCP, direction, flags) == after_tcp(before, direction, flags));
+            }
+        }
+    }
+}

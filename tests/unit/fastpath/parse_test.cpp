@@ -87,6 +87,38 @@ Bytes tcp6() {
     return ethernet_frame(0x86dd, ip);
 }
 
+// IPv4 or IPv6 without anything in between, 24 bytes of TCP or UDP.
+Bytes without_options(bool ipv6, std::uint8_t protocol) {
+    const std::size_t header = ipv6 ? 40 : 20;
+    Bytes ip(header + 24);
+    if (ipv6) {
+        ip[0] = 0x60;
+        store16(&ip[4], 24);
+        ip[6] = protocol;
+        ip[7] = 64;
+        std::copy_n(parse_ip("2001:db8:1::10")->bytes.begin(), 16, &ip[8]);
+        std::copy_n(parse_ip("2001:db8:ffff::7")->bytes.begin(), 16, &ip[24]);
+    } else {
+        ip[0] = 0x45;
+        store16(&ip[2], 44);
+        ip[8] = 64;
+        ip[9] = protocol;
+        store_raw(&ip[12], parse_ip("10.0.0.10")->ipv4());
+        store_raw(&ip[16], parse_ip("203.0.113.7")->ipv4());
+    }
+    store16(&ip[header], 5000);
+    store16(&ip[header + 2], 443);
+    if (protocol == 17) {
+        store16(&ip[header + 4], 24);
+    } else {
+        ip[header + 12] = 5U << 4U;
+        ip[header + 13] = tcp::kAck;
+    }
+    Bytes frame = ethernet_frame(ipv6 ? 0x86dd : 0x0800, ip);
+    if (!ipv6) refresh_checksum(frame);
+    return frame;
+}
+
 }  // namespace
 
 TEST_CASE("an IPv4 UDP packet's fields and flow key are read") {
@@ -197,6 +229,40 @@ TEST_CASE("any bytes: no read outside, and what passes lies inside the frame") {
         REQUIRE(std::size_t{meta.transport} + 8 <= std::size_t{meta.network} + meta.ip_length);
     }
     CHECK(passed > 1000);
+}
+
+TEST_CASE("what the short way through the parser takes, the long one describes in the same words") {
+    std::mt19937 random{20260102};
+    const std::vector<Bytes> seeds{without_options(false, 17), without_options(false, 6), without_options(true, 17),
+                                   without_options(true, 6)};
+    std::vector<unsigned> taken(seeds.size());
+    unsigned left = 0;
+    const ZoneTable zones{{{.name = "lan", .zone = {ZoneRole::kAttached, 0}, .port = 0, .vlan = 0, .interface = {}},
+                           {.name = "guests", .zone = {ZoneRole::kRouted, 1}, .port = 0, .vlan = 1, .interface = {}}}};
+    for (unsigned round = 0; round < 200'000; ++round) {
+        Bytes frame = seeds[round % seeds.size()];
+        for (unsigned i = 0; i < round % 5; ++i) frame[random() % frame.size()] = static_cast<std::uint8_t>(random());
+        if (round % 2 == 0) refresh_checksum(frame);
+        if (round % 7 == 0) frame.resize(std::max<std::size_t>(random() % (frame.size() + 1), 1));
+        const ParseOrigin origin{.mac = pack(kOwn), .zones = round % 11 == 0 ? nullptr : &zones.tags(0)};
+        const auto tag = static_cast<std::uint16_t>(random() % 3 | (random() % 2 << 13U));
+        const auto length = static_cast<std::uint32_t>(frame.size() + random() % 2);
+        const auto exact = std::make_unique<std::uint8_t[]>(frame.size());
+        std::copy(frame.begin(), frame.end(), exact.get());
+        Parsed quick;
+        if (!parse_plain({exact.get(), frame.size()}, length, tag, origin, quick.meta, quick.key6)) {
+            ++left;
+            continue;
+        }
+        ++taken[round % seeds.size()];
+        Parsed full;
+        parse_any({exact.get(), frame.size()}, length, tag, origin, full.meta, full.key6);
+        INFO(round);
+        REQUIRE(quick.meta == full.meta);
+        if (full.meta.is_ipv6()) REQUIRE(quick.key6 == full.key6);
+    }
+    CHECK(left > 10'000);
+    for (const unsigned count : taken) CHECK(count > 1000);
 }
 
 TEST_CASE("the checksum after an incremental update equals the one worked out anew") {
