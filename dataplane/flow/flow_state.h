@@ -13,7 +13,7 @@ namespace heartgate::dataplane {
 
 // Seconds. RFC 4787 REQ-5 (UDP), RFC 5382 REQ-5 (TCP), RFC 5508 REQ-2 (ICMP).
 struct FlowTimeouts {
-    std::uint32_t udp_one_way = 30;  // until the first answer
+    std::uint32_t udp_one_way = 120;  // until the first answer
     std::uint32_t udp = 120;
     std::uint32_t tcp_transitory = 240;  // opening, closing, reset
     std::uint32_t tcp_established = 7440;

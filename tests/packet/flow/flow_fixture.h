@@ -42,6 +42,7 @@ inline FlowTableOptions small(std::uint32_t ipv4_flows = 1000, std::uint32_t ipv
     made.ipv4_flows = ipv4_flows;
     made.ipv6_flows = ipv6_flows;
     made.workers = 2;
+    made.timeouts.udp_one_way = 30;
     return made;
 }
 

@@ -139,7 +139,7 @@ GOLDEN_WITH(kFewFlows,
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
     lan pc 10.0.0.10:5003 > 203.0.113.7:53 udp
         drop source-quota
-    wait 40000
+    wait 126000
     loop
     loop
     loop

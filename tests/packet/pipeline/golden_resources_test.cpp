@@ -140,7 +140,7 @@ GOLDEN_WITH(kNoWan, "a port that takes nothing costs the packet", R"(
 GOLDEN("a silent flow ends; what comes later is unsolicited", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
-    wait 29000
+    wait 119000
     loop
     wan router 203.0.113.7:53 > 198.51.100.1:nat udp
         out lan pc 203.0.113.7:53 > 10.0.0.10:5000 udp ttl 63

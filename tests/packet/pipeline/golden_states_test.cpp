@@ -104,10 +104,10 @@ GOLDEN("TCP: an IPv6 connection is opened, used and closed", R"(
         out wan router [2001:db8:1::10]:5000 > [2001:db8:ffff::7]:80 tcp fin ttl 63
 )");
 
-GOLDEN("UDP: an answered flow lives for two minutes, one without an answer for half of one", R"(
+GOLDEN("UDP: a flow that nobody answers ends after two minutes, too (RFC 4787 REQ-5)", R"(
     lan pc 10.0.0.10:5000 > 203.0.113.7:53 udp
         out wan router 198.51.100.1:nat > 203.0.113.7:53 udp ttl 63
-    wait 60000
+    wait 126000
     loop
     loop
     wan router 203.0.113.7:53 > 198.51.100.1:nat udp
