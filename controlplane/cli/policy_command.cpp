@@ -71,6 +71,15 @@ void add_policy(Sheet& sheet, const v1::Policy& policy) {
     sheet.add("Isolates on", isolate_on.empty() ? "-" : isolate_on);
     for (const v1::AllowedDestination& allowed : policy.allowed())
         sheet.add("Always reachable", fmt::format("{} {}", allowed.network(), service_text(allowed.service())));
+    for (const v1::PublishedService& published : policy.publish()) {
+        sheet.add("Published",
+                  fmt::format("{} {}:{} to {}:{}{}", protocol_text(published.protocol()),
+                              published.address().empty() ? "WAN" : published.address(), published.port(),
+                              published.to(), published.to_port(),
+                              published.sources().empty()
+                                  ? ""
+                                  : " for " + join(published.sources(), [](const auto& one) { return one; })));
+    }
     if (!policy.whom_to_call().empty()) sheet.add("Whom to call", policy.whom_to_call());
 }
 

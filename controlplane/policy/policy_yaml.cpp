@@ -7,6 +7,7 @@
 
 #include "controlplane/common/yaml_reader.h"
 #include "controlplane/policy/definitions.h"
+#include "controlplane/policy/publish.h"
 
 namespace heartgate::control {
 namespace {
@@ -143,7 +144,7 @@ void read_allowed(const YamlNode& node, const Definitions& names, v1::Policy& po
 }
 
 ParsedPolicy read_policy(const YamlNode& root, const Zones& zones) {
-    root.expect_keys({"rules", "networks", "services", "isolate_on", "allowed", "whom_to_call"});
+    root.expect_keys({"rules", "networks", "services", "isolate_on", "allowed", "publish", "whom_to_call"});
     Definitions names;
     names.read_networks(root.child("networks"));
     names.read_services(root.child("services"));
@@ -179,6 +180,9 @@ ParsedPolicy read_policy(const YamlNode& root, const Zones& zones) {
     }
     read_isolate_on(root.child("isolate_on"), parsed.policy);
     read_allowed(root.child("allowed"), names, parsed.policy);
+    for (std::string& warning : read_publish(root.child("publish"), names, zones, parsed.policy)) {
+        parsed.warnings.push_back(std::move(warning));
+    }
     const YamlNode whom = root.child("whom_to_call");
     parsed.policy.set_whom_to_call(whom.text_or(""));
     if (!parsed.policy.whom_to_call().empty() &&

@@ -146,6 +146,11 @@ std::string ControlRequests::check(const v1::Policy& policy) const {
 std::string ControlRequests::load(const v1::Policy& policy) {
     auto compiled = CompiledPolicy::build(policy, dependencies_.zones);
     if (!compiled) return compiled.error();
+    std::vector<NatPool::Reserved> published;
+    for (const PublishedService& service : (*compiled)->published().all()) {
+        published.push_back({.protocol = service.protocol, .port = service.port});
+    }
+    dependencies_.flows.reserve_nat_ports(published);
     const std::size_t rules = (*compiled)->rules().size();
     const std::unique_ptr<const CompiledPolicy> old{dependencies_.gate.swap(compiled->release())};
     dependencies_.quiescence.synchronize();

@@ -69,6 +69,10 @@ v1::Flow flow_message(const FlowView& view, const ZoneTable& zones) {
         flow.set_translated_source(wire(IpAddress::from_ipv4(view.nat_address)));
         flow.set_translated_port(view.nat_port);
     }
+    if (view.question.redirect != Redirect::kNone) {
+        flow.set_asked_destination(wire(view.question.asked));
+        flow.set_asked_port(view.question.asked_port);
+    }
     flow.set_rule(view.rule);
     flow.set_dropping(view.dropping());
     if (view.dropping()) flow.set_drop_reason(std::string{contract::name(view.reason)});

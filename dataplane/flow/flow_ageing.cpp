@@ -69,7 +69,7 @@ void FlowTable::sweep(unsigned most) noexcept {
     std::uint32_t left = sweep_left_.load(std::memory_order_relaxed);
     for (; most > 0 && left > 0 && !retired_.full(); --most, --left) {
         const FlowRecord& record = records_[left - 1];
-        if (record.life_.load(std::memory_order_relaxed) == FlowRecord::Life::kLive && record.translated() &&
+        if (record.life_.load(std::memory_order_relaxed) == FlowRecord::Life::kLive && record.mapping_ != kNoMapping &&
             !nat_.valid(record.mapping_)) {
             unlink(left - 1, false);
         }

@@ -2,6 +2,8 @@
 // Rewriting a published record; see the header for who may and in which order.
 #include "dataplane/flow/flow_record.h"
 
+#include <arpa/inet.h>
+
 namespace heartgate::dataplane {
 
 namespace {
@@ -18,11 +20,16 @@ Question FlowRecord::question() const noexcept {
     question.ether_type = ipv6() ? ethernet::kIpv6 : ethernet::kIpv4;
     question.protocol = protocol_;
     question.source = ipv6() ? ends_.addresses[0] : IpAddress::from_ipv4(inside().source);
-    question.destination = ipv6() ? ends_.addresses[1] : IpAddress::from_ipv4(inside().destination);
+    question.destination = ipv6() ? ends_.addresses[1] : IpAddress::from_ipv4(outside().source);
     question.source_port = source_port_;
     question.destination_port = destination_port_;
     question.source_endpoint = endpoint(0);
     question.destination_endpoint = endpoint(1);
+    question.redirect = redirect_;
+    if (redirected()) {
+        question.asked = IpAddress::from_ipv4(inside().destination);
+        question.asked_port = ntohs(inside().destination_port);
+    }
     return question;
 }
 

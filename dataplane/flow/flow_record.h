@@ -93,6 +93,20 @@ public:
     [[nodiscard]] std::uint16_t rewrite_port(Direction direction) const noexcept {
         return direction == Direction::kForward ? outside().destination_port : inside().source_port;
     }
+    // Destination NAT besides (TCP and UDP). kForward: the destination becomes this; kReply: the source does.
+    [[nodiscard]] bool redirected() const noexcept { return (traits_ & kRedirected) != 0; }
+    [[nodiscard]] std::uint32_t redirect_address(Direction direction) const noexcept {
+        return direction == Direction::kForward ? outside().source : inside().destination;
+    }
+    [[nodiscard]] std::uint16_t redirect_port(Direction direction) const noexcept {
+        return direction == Direction::kForward ? outside().source_port : inside().destination_port;
+    }
+    [[nodiscard]] std::uint16_t redirect_address_delta(Direction direction) const noexcept {
+        return checksum_delta(redirect_address(opposite(direction)), redirect_address(direction));
+    }
+    [[nodiscard]] std::uint16_t redirect_port_delta(Direction direction) const noexcept {
+        return checksum_delta(redirect_port(opposite(direction)), redirect_port(direction));
+    }
     // What to add to a checksum (nat/checksum_delta.h): of the IPv4 header, and of TCP, UDP or ICMP.
     [[nodiscard]] std::uint16_t address_delta(Direction direction) const noexcept {
         return checksum_delta(rewrite_address(opposite(direction)), rewrite_address(direction));
@@ -152,6 +166,7 @@ private:
     static constexpr std::uint8_t kIpv6 = 1U << 0U;
     static constexpr std::uint8_t kTranslated = 1U << 1U;
     static constexpr unsigned kRoleShift = 2;  // two bits each: initiator's zone, responder's
+    static constexpr std::uint8_t kRedirected = 1U << 6U;
 
     // Two keys say what NAT does to a flow: what one direction comes in with, the other goes out with.
     union Ends {
@@ -185,9 +200,10 @@ private:
     std::atomic<std::uint32_t> rule_{0};
     // Tuple, mapping, times and worker: the inserting worker, before publication.
     std::uint16_t source_port_ = 0;       // host order, as in Question
-    std::uint16_t destination_port_ = 0;  // host order, as in Question
+    std::uint16_t destination_port_ = 0;  // host order, as in Question: of who really gets the packets
     std::array<std::uint16_t, 2> vlan_{};
     std::array<Zone, 2> zone_{};  // by Direction: from which its packets come
+    Redirect redirect_ = Redirect::kNone;
     std::uint32_t mapping_ = kNoMapping;
     std::uint32_t next_ = kNoRecord;  // free list (under the table's lock) or timer list (owning worker)
     std::uint32_t created_ms_ = 0;

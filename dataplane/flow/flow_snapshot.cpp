@@ -34,7 +34,7 @@ FlowView FlowTable::view(std::uint32_t index, std::uint32_t now_ms) const noexce
     view.id = {.record = index, .created_ms = record.created_ms_};
     view.question = record.question();
     view.vlan = record.vlan(Direction::kForward);
-    view.translated = record.translated();
+    view.translated = record.mapping_ != kNoMapping;
     if (view.translated) {
         view.nat_address = record.rewrite_address(Direction::kForward);
         view.nat_port = ntohs(record.rewrite_port(Direction::kForward));

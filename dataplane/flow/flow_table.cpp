@@ -108,6 +108,8 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
         static_cast<std::uint8_t>((question.source.is_ipv4() ? 0U : FlowRecord::kIpv6) |
                                   static_cast<unsigned>(question.from.role()) << FlowRecord::kRoleShift |
                                   static_cast<unsigned>(question.to.role()) << (FlowRecord::kRoleShift + 2U));
+    record.redirect_ = question.redirect;
+    if (question.redirect != Redirect::kNone) record.traits_ |= FlowRecord::kTranslated | FlowRecord::kRedirected;
     record.protocol_ = question.protocol;
     record.state_.store(question.protocol == IPPROTO_TCP ? flow_state::after_tcp(0, Direction::kForward, flow.tcp_flags)
                                                          : std::uint8_t{0},
@@ -116,7 +118,7 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
         record.ends_.addresses = {question.source, question.destination};
     } else {
         const auto forward = forward_key<FlowKey4>(question, flow.vlan);
-        record.ends_.keys = {forward, answer_key(forward, question.to, flow.reply_vlan)};
+        record.ends_.keys = {forward, answer_key(redirected_key(forward, question), question.to, flow.reply_vlan)};
     }
     record.source_port_ = question.source_port;
     record.destination_port_ = question.destination_port;
@@ -270,6 +272,16 @@ void FlowTable::drop_record(std::uint32_t index) noexcept {
     sources_.closed(index);
     mappings_.store(nat_.mappings(), std::memory_order_relaxed);
     give_record(index);
+}
+
+std::optional<NatPool::Inside> FlowTable::inside(const NatPool::Outside& outside, std::uint8_t protocol) noexcept {
+    const std::scoped_lock guard{lock_};
+    return nat_.inside(outside, protocol);
+}
+
+void FlowTable::reserve_nat_ports(const std::vector<NatPool::Reserved>& ports) {
+    const std::scoped_lock guard{lock_};
+    nat_.reserve(ports);
 }
 
 bool FlowTable::set_wan_addresses(const std::vector<std::uint32_t>& addresses) {

@@ -111,6 +111,12 @@ public:
     // see any more. Looks at no more than `most` flows. `now_ms` wraps and must not go back.
     void expire(unsigned worker, std::uint32_t now_ms, unsigned most) noexcept;
 
+    // A worker's miss path; takes the lock. The machine and port behind a WAN address and port.
+    [[nodiscard]] std::optional<NatPool::Inside> inside(const NatPool::Outside& outside,
+                                                        std::uint8_t protocol) noexcept;
+
+    // Control thread. What source NAT must not use: the ports of published services.
+    void reserve_nat_ports(const std::vector<NatPool::Reserved>& ports);
     // Control thread. The addresses source NAT may use, network order. Flows of a lost address end: their mappings are
     // invalid from now on, and the workers take their keys out within a few loops. False: too many (at most
     // NatPool::kMostAddresses, less those that flows still refer to); nothing changed.

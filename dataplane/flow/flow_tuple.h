@@ -27,12 +27,22 @@ template <class Key>
 [[nodiscard]] Key forward_key(const Question& question, std::uint16_t vlan) noexcept {
     Key key;
     set_address(key.source, question.source);
-    set_address(key.destination, question.destination);
+    const bool redirected = question.redirect != Redirect::kNone;
+    const std::uint16_t port = redirected ? question.asked_port : question.destination_port;
+    set_address(key.destination, redirected ? question.asked : question.destination);
     key.source_port = htons(question.source_port);
-    key.destination_port = is_icmp(question.protocol) ? std::uint16_t{0} : htons(question.destination_port);
+    key.destination_port = is_icmp(question.protocol) ? std::uint16_t{0} : htons(port);
     key.protocol = question.protocol;
     key.port = question.from.raw();
     key.vlan = vlan;
+    return key;
+}
+
+// As the packets go on, once their destination is the one that really gets them.
+[[nodiscard]] inline FlowKey4 redirected_key(FlowKey4 key, const Question& question) noexcept {
+    if (question.redirect == Redirect::kNone) return key;
+    key.destination = question.destination.ipv4();
+    key.destination_port = htons(question.destination_port);
     return key;
 }
 

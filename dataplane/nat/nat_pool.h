@@ -8,11 +8,13 @@
 #include <array>
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <vector>
 
 #include "dataplane/flow/flow_key.h"
 #include "dataplane/flow/key_hash.h"
 #include "dataplane/nat/host_quota.h"
+#include "dataplane/nat/probe_table.h"
 
 namespace heartgate::dataplane {
 
@@ -59,11 +61,21 @@ public:
     void release(std::uint32_t mapping) noexcept;
 
     [[nodiscard]] Outside outside(std::uint32_t mapping) const noexcept;
+    // Who has this WAN address and port now; for hairpinning. `protocol`: TCP, UDP or ICMP.
+    [[nodiscard]] std::optional<Inside> inside(const Outside& outside, std::uint8_t protocol) const noexcept;
     // False once the mapping's WAN address is no longer ours: the flow must end.
     [[nodiscard]] bool valid(std::uint32_t mapping) const noexcept;
 
     // Network order. False, and nothing changed, if there are more than fit beside those that flows still refer to.
     bool set_addresses(const std::vector<std::uint32_t>& addresses);
+
+    // Ports (host order) that no new mapping gets, of any WAN address: those of published services. In place of the
+    // former ones; mappings that have them keep them.
+    struct Reserved {
+        std::uint8_t protocol = 0;  // TCP or UDP
+        std::uint16_t port = 0;
+    };
+    void reserve(const std::vector<Reserved>& ports) noexcept;
 
     [[nodiscard]] std::uint32_t mappings() const noexcept { return used_; }
 
@@ -72,7 +84,7 @@ private:
         Inside inside;
         std::uint16_t port = 0;  // host order
         std::uint8_t address = 0;
-        bool indexed = false;  // in index_; not so once the inside got a newer mapping
+        bool indexed = false;  // in by_inside_; not so once the inside got a newer mapping
         std::uint32_t references = 0;
         std::uint32_t next_free = kNone;
     };
@@ -89,25 +101,30 @@ private:
     static constexpr std::size_t kProtocols = 3;
 
     [[nodiscard]] std::uint32_t hash(const Inside& inside) const noexcept;
-    [[nodiscard]] std::uint32_t find(const Inside& inside) const noexcept;  // slot in index_
-    void erase(std::uint32_t slot) noexcept;
+    [[nodiscard]] std::uint32_t hash(const Outside& outside, std::uint8_t protocol) const noexcept;
+    [[nodiscard]] std::uint32_t find(const Inside& inside) const noexcept;  // slot in by_inside_
+    [[nodiscard]] std::uint32_t find(const Outside& outside, std::uint8_t protocol) const noexcept;  // in by_outside_
+    void erase_inside(std::uint32_t slot) noexcept;
+    void erase_outside(std::uint32_t mapping) noexcept;
+    [[nodiscard]] static std::size_t kind(std::uint8_t protocol) noexcept;
     [[nodiscard]] Ports& ports(std::size_t address, std::uint8_t protocol) noexcept;
-    // Host order, 0: none. `like`: a port (host order) whose parity the new one should have.
-    [[nodiscard]] std::uint16_t take_port(Ports& ports, std::uint16_t like) noexcept;
-    [[nodiscard]] std::uint16_t take_port_of(Ports& ports, std::uint64_t allowed) noexcept;
+    // Host order, 0: none.
+    [[nodiscard]] std::uint16_t take_port(Ports& ports, const Inside& inside) noexcept;
+    [[nodiscard]] std::uint16_t take_port_of(Ports& ports, std::uint8_t protocol, std::uint64_t allowed) noexcept;
     static void give_port(Ports& ports, std::uint16_t port) noexcept;
 
     NatPortRange range_;
     const KeyHash& hash_;
     HostQuota quota_;
     std::pmr::vector<Mapping> pool_;
-    std::pmr::vector<std::uint32_t> index_;  // open addressing, linear probing, twice the capacity; mapping or kNone
-    std::uint32_t index_mask_;
+    ProbeTable by_inside_;  // of mappings
+    ProbeTable by_outside_;
     std::uint32_t free_ = 0;
     std::uint32_t used_ = 0;
     std::array<Address, kMostAddresses> addresses_{};
     std::vector<std::uint8_t> active_;  // indices in addresses_ to choose from
     std::pmr::vector<Ports> ports_;     // address * kProtocols + protocol
+    std::array<std::array<std::uint64_t, 1024>, kProtocols> reserved_{};
 };
 
 }  // namespace heartgate::dataplane

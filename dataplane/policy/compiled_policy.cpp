@@ -123,6 +123,11 @@ tl::expected<CompiledPolicy::Rule, std::string> compile(const v1::Rule& from, co
     return rule;
 }
 
+bool admits(const std::vector<Network>& sources, const IpAddress& source) noexcept {
+    return sources.empty() ||
+           std::any_of(sources.begin(), sources.end(), [&](const Network& one) { return one.contains(source); });
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build(const v1::Policy& policy,
@@ -154,6 +159,9 @@ tl::expected<std::unique_ptr<CompiledPolicy>, std::string> CompiledPolicy::build
         if (!what) return Error{"policy: allowed: " + what.error()};
         compiled->allowed_.push_back({.network = *to, .service = *what});
     }
+    auto published = PublishedServices::build(policy);
+    if (!published) return Error{published.error()};
+    compiled->published_ = std::move(*published);
     if (const auto indexed = compiled->index(); !indexed) return Error{indexed.error()};
     return compiled;
 }
@@ -186,6 +194,12 @@ tl::expected<void, std::string> CompiledPolicy::index() {
 const CompiledPolicy::Rule* CompiledPolicy::match(const Question& question) const noexcept {
     const std::uint32_t position = rule_index_.first(question);
     return position == 0 ? nullptr : &rules_[position - 1];
+}
+
+bool CompiledPolicy::publishes(const Question& question) const noexcept {
+    const PublishedService* service = published(question.protocol, question.asked, question.asked_port);
+    return service != nullptr && service->to == question.destination && service->to_port == question.destination_port &&
+           (!question.from.is_wan() || admits(service->sources, question.source));
 }
 
 bool CompiledPolicy::allowed(const Question& question) const noexcept { return allowed_index_.first(question) != 0; }

@@ -13,6 +13,7 @@
 
 #include "dataplane/contract/heartbeat_condition.h"
 #include "dataplane/policy/network.h"
+#include "dataplane/policy/published_services.h"
 #include "dataplane/policy/rule_index.h"
 #include "dataplane/port/zone_table.h"
 
@@ -62,6 +63,15 @@ public:
     // Whether a machine that is cut off may reach this destination.
     [[nodiscard]] bool allowed(const Question& question) const noexcept;
 
+    // The machine behind a WAN address and port; nullptr: nothing is published there.
+    [[nodiscard]] const PublishedService* published(std::uint8_t protocol, const IpAddress& address,
+                                                    std::uint16_t port) const noexcept {
+        return published_.find(protocol, address, port);
+    }
+    // Of a question that was redirected so: is it still published, and for its source?
+    [[nodiscard]] bool publishes(const Question& question) const noexcept;
+    [[nodiscard]] const PublishedServices& published() const noexcept { return published_; }
+
     [[nodiscard]] std::uint64_t revision() const noexcept { return revision_; }
     [[nodiscard]] const std::vector<Rule>& rules() const noexcept { return rules_; }
 
@@ -72,6 +82,7 @@ private:
 
     std::vector<Rule> rules_;
     std::vector<Allowed> allowed_;
+    PublishedServices published_;
     RuleIndex rule_index_;
     RuleIndex allowed_index_;
     std::uint64_t revision_ = 0;

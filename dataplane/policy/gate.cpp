@@ -65,6 +65,11 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
         return;
     }
 
+    if (question.redirect == Redirect::kPublished && !policy->publishes(question)) {
+        verdict.reason = question.from.is_wan() ? DropReason::kUnsolicited : DropReason::kLocalIn;
+        return;
+    }
+
     const contract::EndpointState source = verdict.source_word.state();
     const contract::EndpointState destination = verdict.destination_word.state();
     // Looked up for those alone who need it.
@@ -99,6 +104,12 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     } else {
         verdict.reason = DropReason::kNone;
     }
+}
+
+const PublishedService* Gate::published(const Question& question) const noexcept {
+    const CompiledPolicy* policy = policy_.load(std::memory_order_acquire);
+    return policy == nullptr ? nullptr
+                             : policy->published(question.protocol, question.destination, question.destination_port);
 }
 
 bool Gate::answers(Zone from, DropReason reason, std::uint32_t rule) const noexcept {

@@ -17,8 +17,18 @@
 namespace heartgate::dataplane {
 
 class CompiledPolicy;
+struct PublishedService;
 
-// Everything a decision depends on: always the initiator's original tuple, never a translated one.
+// Why a packet goes elsewhere than its initiator wrote (destination NAT).
+enum class Redirect : std::uint8_t {
+    kNone,
+    kPublished,  // to a WAN address and port that the policy publishes
+    kHairpin,    // from the LAN to the WAN address and port of another machine of the LAN (RFC 4787 REQ-9)
+};
+
+// Everything a decision depends on: always the initiator's original tuple, never a translated source. Where the
+// destination is redirected, it is the one that really gets the packet: that is the machine which rules and heartbeat
+// conditions speak of.
 struct Question {
     Zone from;
     Zone to;
@@ -31,6 +41,9 @@ struct Question {
     std::uint32_t source_endpoint = 0;   // index, 0: none
     std::uint32_t destination_endpoint = 0;
     bool source_spoofed = false;  // the binding table says so: only what anyone may reach, nothing in transit
+    Redirect redirect = Redirect::kNone;
+    IpAddress asked{};             // of a redirected one: the destination as the initiator wrote it
+    std::uint16_t asked_port = 0;  // host order
 };
 
 // Proof that the gate let a packet pass. Nobody else can make one; the tx stage and the kernel path take nothing else.
@@ -69,6 +82,10 @@ public:
     // Reader: is the sender told that its packet was refused for `reason`, under this rule? Only what rules, conditions
     // and isolation refuse is answered, and only what comes from the LAN.
     [[nodiscard]] bool answers(Zone from, contract::DropReason reason, std::uint32_t rule) const noexcept;
+
+    // Reader: the machine and port behind a WAN address and port, if the policy publishes that; nullptr: it does not.
+    // Valid until the next quiescent point.
+    [[nodiscard]] const PublishedService* published(const Question& question) const noexcept;
 
     // A permit for a passing verdict. Precondition: verdict.passes(). On a hit the caller has checked that generation
     // and epoch still match, or has decided anew.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A packet without a flow: who sent it, where it goes, what the gate says; then it makes a flow and leaves. Denied
 // packets make none.
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 
+#include "dataplane/policy/published_services.h"
 #include "dataplane/worker/send.h"
 #include "dataplane/worker/sender.h"
 #include "dataplane/worker/stages.h"
@@ -61,6 +63,35 @@ struct Transit {
     RouteResult back;   // towards the source
 };
 
+// To a WAN address: is it meant for a machine of the LAN? A published service, or, from the LAN, another one's mapping
+// (RFC 4787 REQ-9). The source is translated, too, so that the answers come back this way.
+void redirect(const WorkerContext& context, const PacketMeta& meta, Transit& transit) noexcept {
+    Question& question = transit.question;
+    const bool has_ports = meta.has_key && (meta.protocol == IPPROTO_TCP || meta.protocol == IPPROTO_UDP);
+    const bool from_inside = meta.zone.is_inside();
+    if (!transit.route.zone.is_wan() || meta.is_ipv6() || !has_ports) return;
+    if (from_inside && !context.deps.translate) return;
+    const IpAddress asked = question.destination;
+    const std::uint16_t asked_port = question.destination_port;
+    if (const PublishedService* service = context.deps.gate.published(question)) {
+        question.redirect = Redirect::kPublished;
+        question.destination = service->to;
+        question.destination_port = service->to_port;
+    } else if (from_inside) {
+        const auto inside =
+            context.deps.flows.inside({.address = asked.ipv4(), .port = htons(asked_port)}, meta.protocol);
+        if (!inside) return;
+        question.redirect = Redirect::kHairpin;
+        question.destination = IpAddress::from_ipv4(inside->address);
+        question.destination_port = ntohs(inside->port);
+    } else {
+        return;
+    }
+    question.asked = asked;
+    question.asked_port = asked_port;
+    transit.route = context.deps.routes.lookup(question.destination);
+}
+
 DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet, Transit& transit,
                Verdict& verdict) noexcept {
     Question& question = transit.question;
@@ -82,8 +113,12 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     const DropReason source_reason = check_source(packet.meta.zone, question.source, transit.back);
     if (source_reason != DropReason::kNone) return source_reason;
     if (transit.route.kind == RouteResult::Kind::kNone) return DropReason::kNoRoute;
-    // Behind source NAT nothing but an answer comes in; and nobody's packets go from WAN to WAN.
-    if (packet.meta.zone.is_wan() &&
+    if (question.redirect != Redirect::kNone &&
+        (transit.route.kind == RouteResult::Kind::kLocal || !transit.route.zone.is_inside())) {
+        return DropReason::kNoRoute;  // a machine inside is meant, and nothing else
+    }
+    // Behind source NAT nothing but an answer comes in, or what is published; nobody's packets go from WAN to WAN.
+    if (packet.meta.zone.is_wan() && question.redirect == Redirect::kNone &&
         (transit.route.zone.is_wan() || translates(context, question.destination, question.source))) {
         return DropReason::kUnsolicited;
     }
@@ -128,7 +163,9 @@ InsertResult make_flow(WorkerContext& context, const Burst& burst, const Packet&
         .next_hop = transit.route.next_hop,
         .reply_next_hop = known_back ? transit.back.next_hop : kUnknownNextHop,
         .route_epoch = burst.route_epoch,
-        .translate = from_inside && question.to.is_wan() && translates(context, question.source, question.destination),
+        .translate =
+            from_inside && (question.redirect != Redirect::kNone ||
+                            (question.to.is_wan() && translates(context, question.source, question.destination))),
         .tcp_flags = packet.meta.tcp_flags,
     };
     const InsertResult result = context.deps.flows.insert(flow, context.number, burst.now_ms);
@@ -201,7 +238,8 @@ void decide(WorkerContext& context, const Burst& burst, const Packet& packet) no
     question.destination_port = meta.destination_port;
     if (!is_unroutable(question.destination)) transit.route = context.deps.routes.lookup(question.destination);
     const bool own_link_local = meta.is_ipv6() && is_link_local(question.destination);
-    if (transit.route.kind == RouteResult::Kind::kLocal || own_link_local) {
+    if (transit.route.kind == RouteResult::Kind::kLocal) redirect(context, meta, transit);
+    if (question.redirect == Redirect::kNone && (transit.route.kind == RouteResult::Kind::kLocal || own_link_local)) {
         deliver_local(context, burst, packet);
         return;
     }

@@ -100,6 +100,11 @@ bool rewrite_later(const Packet& packet, FlowRef flow, const NextHop& next_hop, 
             store_raw(ip + (forward ? ipv4::kSource : ipv4::kDestination),
                       flow.record->rewrite_address(flow.direction));
             delta = add_deltas(delta, flow.record->address_delta(flow.direction));
+            if (flow.record->redirected()) {
+                store_raw(ip + (forward ? ipv4::kDestination : ipv4::kSource),
+                          flow.record->redirect_address(flow.direction));
+                delta = add_deltas(delta, flow.record->redirect_address_delta(flow.direction));
+            }
         }
         rewriting::adjust(ip + ipv4::kChecksum, delta);
         if (renumbers(packet.meta)) set_identification(ip, identification);

@@ -73,6 +73,11 @@ void translate(const Packet& packet, const QuotedPacket& quoted, FlowRef flow) n
                          {.source = flow.direction == Direction::kForward,
                           .address = flow.record->rewrite_address(flow.direction),
                           .port = flow.record->rewrite_port(flow.direction)});
+    if (!flow.record->redirected()) return;
+    translate_icmp_error(ip, message_of(packet), quoted.protocol, quoted.transport,
+                         {.source = flow.direction == Direction::kReply,
+                          .address = flow.record->redirect_address(flow.direction),
+                          .port = flow.record->redirect_port(flow.direction)});
 }
 
 void forward_error(WorkerContext& context, const Burst& burst, const Packet& packet, const QuotedPacket& quoted,

@@ -84,6 +84,19 @@ inline void adjust_icmp(std::uint8_t* checksum, std::uint64_t change) noexcept {
     adjust_transport(transport, protocol, translation.address_change + translation.port_change);
 }
 
+// Destination NAT, of TCP and UDP: forward the destination, in the reply the source. Returns what it adds to the IPv4
+// header's checksum.
+inline std::uint16_t redirect(std::uint8_t* ip, std::uint8_t* transport, std::uint8_t protocol,
+                              const FlowRecord& record, Direction direction) noexcept {
+    const bool forward = direction == Direction::kForward;
+    const std::uint16_t addresses = record.redirect_address_delta(direction);
+    const std::uint16_t delta = add_deltas(addresses, record.redirect_port_delta(direction));
+    store_raw(ip + (forward ? ipv4::kDestination : ipv4::kSource), record.redirect_address(direction));
+    store_raw(transport + (forward ? 2 : 0), record.redirect_port(direction));
+    adjust_transport(transport, protocol, delta);
+    return addresses;
+}
+
 // RFC 894; IEEE 802.1Q. Moves the start of the frame if the two sides differ in tagging. False: no headroom.
 [[gnu::always_inline, nodiscard]] inline bool write_link_layer(const Packet& packet, const NextHop& next_hop) noexcept {
     if (next_hop.vlan == 0 && packet.meta.network == ethernet::kLength) [[likely]] {  // the type stays as it is
@@ -141,6 +154,9 @@ inline void adjust_icmp(std::uint8_t* checksum, std::uint64_t change) noexcept {
             const rewriting::Translation translation{*flow.record, flow.direction};
             rewriting::translate(ip, frame + meta.transport, meta.protocol, translation);
             change += translation.address_change;
+            if (flow.record->redirected()) [[unlikely]] {
+                change += rewriting::redirect(ip, frame + meta.transport, meta.protocol, *flow.record, flow.direction);
+            }
         }
         rewriting::adjust(ip + ipv4::kChecksum, change);
     }

@@ -72,7 +72,37 @@ void fill_condition(v1::HeartbeatCondition& condition, const std::string& word) 
     if (word == "heartbeat") condition.set_require_heartbeat(true);
 }
 
+// "publish": one service for everybody and one for some, behind a rule that asks for a GREEN server; "publish-no-rule":
+// without that rule.
+v1::Policy publishing(bool with_rule) {
+    v1::Policy policy;
+    policy.set_revision(1);
+    for (const std::uint32_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+        v1::PublishedService& service = *policy.add_publish();
+        service.set_protocol(protocol);
+        service.set_port(protocol == IPPROTO_TCP ? 443 : 500);
+        service.set_to("10.0.0.11");
+        service.set_to_port(protocol == IPPROTO_TCP ? 8443 : 500);
+        if (protocol == IPPROTO_UDP) service.add_sources("203.0.113.0/24");
+    }
+    for (const char* from : {"wan", "lan"}) {
+        if (!with_rule && from[0] == 'w') continue;
+        v1::Rule& rule = *policy.add_rules();
+        rule.set_id(static_cast<std::uint32_t>(policy.rules_size()));
+        rule.set_name(from);
+        rule.set_from_zone(from);
+        rule.set_action(v1::ACCEPT);
+        if (from[0] == 'w') {
+            rule.set_to_zone("lan");
+            rule.mutable_destination()->set_minimum(v1::MINIMUM_GREEN);
+        }
+    }
+    return policy;
+}
+
 v1::Policy policy_of(std::string word) {
+    if (word == "publish") return publishing(true);
+    if (word == "publish-no-rule") return publishing(false);
     v1::Policy policy;
     policy.set_revision(1);
     v1::AllowedDestination& mirror = *policy.add_allowed();

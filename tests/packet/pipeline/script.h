@@ -10,7 +10,8 @@
 //   bind pc|other MACHINE ADDRESS, unbind MACHINE ADDRESS, resolve ADDRESS MACHINE, forget ADDRESS, not-ready,
 //   no-wan-address route NETWORK/BITS ZONE [GATEWAY], unroute NETWORK/BITS, mtu lan|wan BYTES, kernel-full policy
 //   any|green|yellow|heartbeat|destination-green|drop|reject|none|wan-open|from-any|from-any-heartbeat|from-guests|to-servers|nothing;
-//   "green-else-reject" and the like
+//   publish, publish-no-rule (tcp/443 of every WAN address to 10.0.0.11:8443, udp/500 to the same machine for
+//   203.0.113.0/24); "green-else-reject" and the like
 //   answer whom the rule's condition or isolation keeps out
 #pragma once
 

@@ -234,6 +234,11 @@ void World::bind(std::uint32_t endpoint, const MacAddress& mac, const IpAddress&
 void World::load_policy(const v1::Policy& policy) {
     auto built = CompiledPolicy::build(policy, zones_);
     if (!built) throw std::logic_error{built.error()};
+    std::vector<NatPool::Reserved> published;
+    for (const PublishedService& service : (*built)->published().all()) {
+        published.push_back({.protocol = service.protocol, .port = service.port});
+    }
+    flows->reserve_nat_ports(published);
     const CompiledPolicy* before = gate->swap(built->release());
     quiescence->quiescent(0);
     delete before;
@@ -283,7 +288,8 @@ void World::check_books() const {
 std::string World::described(const Bytes& frame) {
     const std::string wan = "198.51.100.1";
     const std::uint16_t port = source_port_of(frame, ip(wan));
-    if (port != 0) nat_port = port;
+    const bool published = port == 443 || port == 500;  // by the scripts' policy
+    if (port != 0 && !published) nat_port = port;
     const auto name = [&](const std::string& address, std::uint16_t number) -> std::string {
         return address == wan && number == nat_port ? "nat" : "";
     };

@@ -81,7 +81,7 @@ TEST_CASE("RED isolates unless the policy says otherwise") {
 
 TEST_CASE("each mistake in a policy is named by line, key, what was found and what is allowed") {
     CHECK(mistake("rulez: []\n") ==
-          "policy.yaml:1: rulez: unknown key; allowed: rules, networks, services, isolate_on, allowed, "
+          "policy.yaml:1: rulez: unknown key; allowed: rules, networks, services, isolate_on, allowed, publish, "
           "whom_to_call");
     CHECK(mistake("isolate_on: [red]\n") ==
           "policy.yaml:1: rules: found nothing; allowed: a list of rules (may be empty: everything is dropped)");
@@ -178,6 +178,43 @@ TEST_CASE("a name that is not one, is taken, comes too late or stands for nothin
     CHECK(mistake(rules + "networks:\n  a: [10.0.0.0/8]\n  a: [10.0.0.0/8]\n") ==
           "policy.yaml:4: networks.a: given twice; allowed: once");
     CHECK(mistake(rules + "networks: [10.0.0.0/8]\n").find("policy.yaml:2: networks: found") == 0);
+}
+
+TEST_CASE("published services are read; one that no rule lets in is warned of") {
+    const std::string rules = "rules: [{name: web, from: wan, to: lan, services: [tcp/8443], action: accept}]\n";
+    const auto parsed = parse_policy(rules + R"(publish:
+  - {protocol: tcp, port: 443, to: 192.168.1.10, to_port: 8443}
+  - {protocol: udp, address: 198.51.100.7, port: 1194, to: 192.168.1.11, sources: [203.0.113.0/24]}
+)",
+                                     "policy.yaml");
+    REQUIRE(parsed);
+    REQUIRE(parsed->policy.publish_size() == 2);
+    const v1::PublishedService& web = parsed->policy.publish(0);
+    CHECK(web.protocol() == 6);
+    CHECK(web.address().empty());
+    CHECK(web.to_port() == 8443);
+    const v1::PublishedService& vpn = parsed->policy.publish(1);
+    CHECK(vpn.address() == "198.51.100.7");
+    CHECK(vpn.to_port() == 1194);
+    CHECK(vpn.sources(0) == "203.0.113.0/24");
+    REQUIRE(parsed->warnings.size() == 1);
+    CHECK(parsed->warnings[0].find("line 4: no rule accepts what comes from the WAN for 192.168.1.11 udp/1194") == 0);
+}
+
+TEST_CASE("each mistake in the list of published services is named") {
+    const auto publish = [](const std::string& entry) { return mistake("rules: []\npublish:\n  - " + entry + "\n"); };
+    CHECK(publish("{protocol: tcp, port: 443, to: 10.0.0.1}") == "none");
+    CHECK(publish("{protocol: gre, port: 443, to: 10.0.0.1}").find("policy.yaml:3") == 0);
+    CHECK(publish("{protocol: gre, port: 443, to: 10.0.0.1}").find("tcp or udp") != std::string::npos);
+    CHECK(publish("{protocol: tcp, to: 10.0.0.1}").find("port") != std::string::npos);
+    CHECK(publish("{protocol: tcp, port: 65536, to: 10.0.0.1}").find("65535") != std::string::npos);
+    CHECK(publish("{protocol: tcp, port: 443, to: web}").find("IPv4 address of a machine") != std::string::npos);
+    CHECK(publish("{protocol: tcp, port: 443, to: 127.0.0.1}").find("IPv4 address of a machine") != std::string::npos);
+    CHECK(publish("{protocol: tcp, port: 443, to: \"2001:db8::1\"}").find("IPv4") != std::string::npos);
+    CHECK(publish("{protocol: udp, port: 68, to: 10.0.0.1}").find("DHCP") != std::string::npos);
+    CHECK(publish("{protocol: tcp, port: 1, to: 10.0.0.1, sources: [x]}").find("policy.yaml:3") == 0);
+    CHECK(publish("{protocol: tcp, port: 443, to: 10.0.0.1}\n  - {protocol: tcp, port: 443, to: 10.0.0.2}")
+              .find("published at line 3, too") != std::string::npos);
 }
 
 TEST_CASE("a rule that lets machines without heartbeat pass is warned of, with its line") {

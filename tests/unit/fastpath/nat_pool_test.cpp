@@ -51,6 +51,43 @@ TEST_CASE("an inside address and port keeps one outside port while anybody refer
     CHECK_FALSE(nat.pool.acquire(inside(1, 5000)).shared);
 }
 
+TEST_CASE("a WAN address and port tells who has it, and nobody once it is given back") {
+    Fixture nat{{.first = 1000, .last = 1999}};
+    std::vector<std::uint32_t> mappings;
+    for (std::uint32_t host = 0; host < 300; ++host) {
+        mappings.push_back(nat.pool.acquire(inside(host, 5000)).mapping);
+    }
+    REQUIRE(nat.pool.renumber(mappings[7]));
+    for (std::uint32_t host = 0; host < 300; ++host) {
+        const auto found = nat.pool.inside(nat.pool.outside(mappings[host]), IPPROTO_UDP);
+        REQUIRE(found);
+        CHECK(found->address == htonl(0x0a000000U + host));
+        CHECK(found->port == htons(5000));
+        CHECK_FALSE(nat.pool.inside(nat.pool.outside(mappings[host]), IPPROTO_TCP));
+    }
+    const NatPool::Outside given_back = nat.pool.outside(mappings[9]);
+    nat.pool.release(mappings[9]);
+    CHECK_FALSE(nat.pool.inside(given_back, IPPROTO_UDP));
+    CHECK(nat.pool.inside(nat.pool.outside(mappings[10]), IPPROTO_UDP));
+    REQUIRE(nat.pool.set_addresses({}));
+    CHECK_FALSE(nat.pool.inside(nat.pool.outside(mappings[10]), IPPROTO_UDP));
+}
+
+TEST_CASE("ports of published services are given to nobody, of their protocol") {
+    Fixture nat{{.first = 1000, .last = 1003}};
+    nat.pool.reserve({{.protocol = IPPROTO_TCP, .port = 1001}, {.protocol = IPPROTO_TCP, .port = 1002}});
+    const auto ports = [&](std::uint8_t protocol) {
+        std::set<std::uint16_t> given;
+        for (std::uint32_t host = 0; host < 4; ++host) {
+            const auto acquired = nat.pool.acquire(inside(host, 7, protocol));
+            if (acquired.mapping != NatPool::kNone) given.insert(ntohs(nat.pool.outside(acquired.mapping).port));
+        }
+        return given;
+    };
+    CHECK(ports(IPPROTO_TCP) == std::set<std::uint16_t>{1000, 1003});
+    CHECK(ports(IPPROTO_UDP) == std::set<std::uint16_t>{1000, 1001, 1002, 1003});
+}
+
 TEST_CASE("every port of the range is given out once per protocol, and none outside of it") {
     Fixture nat{{.first = 1000, .last = 1129}};
     for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP}) {
