@@ -173,6 +173,23 @@ void read_flows(const YamlNode& node, Config& config) {
     read("crowded", config.crowded);
 }
 
+PageAddress read_page(const YamlNode& node, const Config& config) {
+    PageAddress page;
+    if (!node.present()) return page;
+    node.expect_keys({"address", "port"});
+    page.port = node.child("port").number_or(std::uint16_t{8348}, 1, 65535);
+    const YamlNode address = node.child("address");
+    const auto& own = config.heartbeat_addresses;
+    const auto first = std::find_if(own.begin(), own.end(), [](const IpAddress& one) { return one.is_ipv4(); });
+    if (!address.present() && first == own.end()) {
+        node.fail("an address of the appliance on the LAN, since there is no IPv4 heartbeat address");
+    }
+    page.address = address.present() ? read_ip(address) : *first;
+    if (!page.address.is_ipv4()) address.fail("an IPv4 address of the appliance on the LAN");
+    if (page.port == config.heartbeat_port) node.child("port").fail("another port than heartbeat_port");
+    return page;
+}
+
 void read_punt(const YamlNode& node, PuntRates& rates) {
     static constexpr std::array<std::pair<std::string_view, PuntKind>, PuntRates::kKinds> kKinds{
         {{"neighbour", PuntKind::kNeighbour},
@@ -201,7 +218,7 @@ Config parse_config(const std::string& text, const std::string& file_name, const
     const YamlNode root = YamlNode::parse(text, file_name);
     root.expect_keys({"dpdk", "workers", "ports", "zones", "kernel", "routes", "neighbours", "heartbeat_addresses",
                       "heartbeat_port", "administration", "mss_clamp", "nat", "flows", "endpoints", "wan_ping",
-                      "control_socket", "standalone_policy", "punt_rates"});
+                      "control_socket", "standalone_policy", "punt_rates", "page"});
     Config config;
     config.dpdk = read_dpdk(root.child("dpdk"));
     config.workers = read_workers(root.child("workers"));
@@ -227,6 +244,7 @@ Config parse_config(const std::string& text, const std::string& file_name, const
     endpoints.expect_keys({"capacity"});
     config.endpoints = endpoints.child("capacity").number_or(config.endpoints, 2, 1U << 22U);
     config.wan_ping = root.child("wan_ping").boolean_or(config.wan_ping);
+    config.page = read_page(root.child("page"), config);
     read_punt(root.child("punt_rates"), config.punt_rates);
     config.control_socket = read_path(root.child("control_socket"), config.control_socket);
     if (config.control_socket.size() >= sizeof(sockaddr_un::sun_path)) {

@@ -80,6 +80,7 @@ struct Config {
     std::uint32_t ipv6_flows = 1U << 14;
     std::uint32_t endpoints = 1U << 16;
     bool wan_ping = false;
+    PageAddress page;  // port 0: none
     PuntRates punt_rates;
     std::string control_socket = "/run/heartgate/dataplane.sock";
     std::string standalone_policy;  // heartgate.v1.Policy as protobuf text: in force at once, without heartgated

@@ -64,6 +64,7 @@ enum class DropReason : std::uint8_t {
     kTxFull,           // the port took no more
     kNoMbuf,
     kMulticast,  // transit multicast or broadcast
+    kPageOver,   // a connection to the page of a machine that is no longer cut off
     kCount
 };
 
@@ -118,7 +119,8 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames{"no
                                                                              "kernel-queue-full",
                                                                              "tx-full",
                                                                              "no-mbuf",
-                                                                             "multicast"};
+                                                                             "multicast",
+                                                                             "page-over"};
 static_assert(!kDropReasonNames.back().empty());
 
 [[nodiscard]] constexpr std::string_view name(DropReason reason) {

@@ -45,6 +45,7 @@ LocalInOptions local_in_options(const Config& config) {
     options.heartbeat_addresses = config.heartbeat_addresses;
     options.heartbeat_port = config.heartbeat_port;
     options.wan_ping = config.wan_ping;
+    options.page = config.page;
     for (const IpPrefix& prefix : config.administration) {
         options.administration.emplace_back(prefix.address, prefix.length);
     }

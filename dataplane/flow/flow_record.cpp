@@ -26,6 +26,7 @@ Question FlowRecord::question() const noexcept {
     question.source_endpoint = endpoint(0);
     question.destination_endpoint = endpoint(1);
     question.redirect = redirect_;
+    question.asked_to = asked_to_;
     if (redirected()) {
         question.asked = IpAddress::from_ipv4(inside().destination);
         question.asked_port = ntohs(inside().destination_port);

@@ -204,6 +204,7 @@ private:
     std::array<std::uint16_t, 2> vlan_{};
     std::array<Zone, 2> zone_{};  // by Direction: from which its packets come
     Redirect redirect_ = Redirect::kNone;
+    Zone asked_to_{};  // to the page: where the packets were to go
     std::uint32_t mapping_ = kNoMapping;
     std::uint32_t next_ = kNoRecord;  // free list (under the table's lock) or timer list (owning worker)
     std::uint32_t created_ms_ = 0;

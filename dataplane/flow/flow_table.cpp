@@ -109,6 +109,7 @@ void FlowTable::fill(FlowRecord& record, const NewFlow& flow, unsigned worker, s
                                   static_cast<unsigned>(question.from.role()) << FlowRecord::kRoleShift |
                                   static_cast<unsigned>(question.to.role()) << (FlowRecord::kRoleShift + 2U));
     record.redirect_ = question.redirect;
+    record.asked_to_ = question.asked_to;
     if (question.redirect != Redirect::kNone) record.traits_ |= FlowRecord::kTranslated | FlowRecord::kRedirected;
     record.protocol_ = question.protocol;
     record.state_.store(question.protocol == IPPROTO_TCP ? flow_state::after_tcp(0, Direction::kForward, flow.tcp_flags)
@@ -197,7 +198,9 @@ contract::DropReason FlowTable::make_room(Family<Key>& family, const FlowRecord&
     const auto reply = reply_key<Key>(record);
     std::uint32_t value = 0;
     if (!family.index.find(reply, hash_(reply), value)) return contract::DropReason::kNone;
-    if (records_[family.record(value)].translated()) return contract::DropReason::kNoNatPort;
+    const FlowRecord& other = records_[family.record(value)];
+    const bool page = other.redirect_ == Redirect::kPage;  // of the same port of a browser, for another site
+    if (other.translated() && !page) return contract::DropReason::kNoNatPort;
     if (retired_.full()) return contract::DropReason::kFlowTableFull;
     unlink(family.record(value), false);
     return contract::DropReason::kNone;
@@ -272,6 +275,12 @@ void FlowTable::drop_record(std::uint32_t index) noexcept {
     sources_.closed(index);
     mappings_.store(nat_.mappings(), std::memory_order_relaxed);
     give_record(index);
+}
+
+void FlowTable::end(const FlowRecord& record) noexcept {
+    const std::scoped_lock guard{lock_};
+    const bool live = record.life_.load(std::memory_order_relaxed) == FlowRecord::Life::kLive;
+    if (live && !retired_.full()) unlink(static_cast<std::uint32_t>(&record - records_.get()), false);
 }
 
 std::optional<NatPool::Inside> FlowTable::inside(const NatPool::Outside& outside, std::uint8_t protocol) noexcept {

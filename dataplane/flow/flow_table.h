@@ -111,6 +111,9 @@ public:
     // see any more. Looks at no more than `most` flows. `now_ms` wraps and must not go back.
     void expire(unsigned worker, std::uint32_t now_ms, unsigned most) noexcept;
 
+    // Any worker; takes the lock. The flow ends now: its keys are found no more, the record comes back later.
+    void end(const FlowRecord& record) noexcept;
+
     // A worker's miss path; takes the lock. The machine and port behind a WAN address and port.
     [[nodiscard]] std::optional<NatPool::Inside> inside(const NatPool::Outside& outside,
                                                         std::uint8_t protocol) noexcept;

@@ -17,6 +17,14 @@ namespace {
 
 bool is_ip(std::uint16_t ether_type) { return ether_type == ethernet::kIpv4 || ether_type == ethernet::kIpv6; }
 
+constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kHttpsPort = 443;
+
+// Reasons that lie in the sender's own state.
+bool cut_off(DropReason reason) {
+    return reason == DropReason::kIsolatedSource || reason == DropReason::kSourceHeartbeat;
+}
+
 bool matches(const LocalService& service, const Question& question, LocalTarget target, std::uint16_t heartbeat_port) {
     if ((service.side == Side::kInside) != question.from.is_inside() || service.ether_type != question.ether_type ||
         service.target != target) {
@@ -43,7 +51,9 @@ Verdict Gate::decide(const Question& question) const noexcept {
     verdict.policy_epoch = policy_epoch();
     verdict.source_word = endpoints_.word(question.source_endpoint);
     verdict.destination_word = endpoints_.word(question.destination_endpoint);
-    if (question.from.is_appliance()) {
+    if (question.redirect == Redirect::kPage) {
+        decide_page(question, verdict);
+    } else if (question.from.is_appliance()) {
         verdict.reason = from_appliance(question, verdict.destination_word.state().isolated);
     } else if (question.to.is_appliance()) {
         verdict.reason = local_in(question, verdict.source_word.state().isolated);
@@ -104,6 +114,32 @@ void Gate::decide_transit(const Question& question, Verdict& verdict) const noex
     } else {
         verdict.reason = DropReason::kNone;
     }
+}
+
+// As long as the machine is cut off from where it wanted to go, and no longer.
+void Gate::decide_page(const Question& question, Verdict& verdict) const noexcept {
+    Question wanted = question;
+    wanted.to = question.asked_to;
+    wanted.redirect = Redirect::kNone;
+    wanted.destination = question.asked;
+    wanted.destination_port = question.asked_port;
+    decide_transit(wanted, verdict);
+    if (verdict.passes()) {
+        verdict.reason = DropReason::kPageOver;
+    } else if (cut_off(verdict.reason)) {
+        verdict.reason = DropReason::kNone;
+    }
+}
+
+bool Gate::sent_to_page(const Question& question, DropReason reason) const noexcept {
+    return local_in_.page.port != 0 && cut_off(reason) && question.from.is_inside() && question.to.is_wan() &&
+           question.ether_type == ethernet::kIpv4 && question.protocol == IPPROTO_TCP &&
+           question.destination_port == kHttpPort;
+}
+
+bool Gate::resets_browser(Zone from, std::uint16_t port, DropReason reason) const noexcept {
+    if (local_in_.page.port == 0 || !from.is_inside()) return false;
+    return reason == DropReason::kPageOver || (cut_off(reason) && (port == kHttpPort || port == kHttpsPort));
 }
 
 const PublishedService* Gate::published(const Question& question) const noexcept {

@@ -23,6 +23,7 @@ struct PublishedService;
 enum class Redirect : std::uint8_t {
     kNone,
     kPublished,  // to a WAN address and port that the policy publishes
+    kPage,       // plain HTTP of a machine that is cut off, to the page that says why
     kHairpin,    // from the LAN to the WAN address and port of another machine of the LAN (RFC 4787 REQ-9)
 };
 
@@ -44,6 +45,7 @@ struct Question {
     Redirect redirect = Redirect::kNone;
     IpAddress asked{};             // of a redirected one: the destination as the initiator wrote it
     std::uint16_t asked_port = 0;  // host order
+    Zone asked_to{};               // to the page: where the packet was to go
 };
 
 // Proof that the gate let a packet pass. Nobody else can make one; the tx stage and the kernel path take nothing else.
@@ -79,6 +81,14 @@ public:
     // From the appliance: an answer to what the local-in table lets in, for which no flow is needed. `isolated`: is the
     // receiver?
     [[nodiscard]] bool answers_service(const Question& question, bool isolated) const noexcept;
+    // Reader: this was refused for `reason`: is it sent to the page instead? Plain HTTP over IPv4 of a LAN machine that
+    // is cut off.
+    [[nodiscard]] bool sent_to_page(const Question& question, contract::DropReason reason) const noexcept;
+    // Reader: is TCP from the LAN to this port, refused for `reason`, reset at once, whatever the rule says? A browser
+    // is to give up and ask anew, of the page or, once the machine is released, of the real site.
+    [[nodiscard]] bool resets_browser(Zone from, std::uint16_t port, contract::DropReason reason) const noexcept;
+    [[nodiscard]] const PageAddress& page() const noexcept { return local_in_.page; }
+
     // Reader: is the sender told that its packet was refused for `reason`, under this rule? Only what rules, conditions
     // and isolation refuse is answered, and only what comes from the LAN.
     [[nodiscard]] bool answers(Zone from, contract::DropReason reason, std::uint32_t rule) const noexcept;
@@ -110,6 +120,7 @@ private:
     [[nodiscard]] contract::DropReason from_appliance(const Question& question, bool isolated) const noexcept;
     [[nodiscard]] contract::DropReason local_in(const Question& question, bool isolated) const noexcept;
     void decide_transit(const Question& question, Verdict& verdict) const noexcept;
+    void decide_page(const Question& question, Verdict& verdict) const noexcept;
 
     const EndpointTable& endpoints_;
     const LocalInOptions local_in_;

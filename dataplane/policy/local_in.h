@@ -15,11 +15,18 @@
 
 namespace heartgate::dataplane {
 
+// Where the page is served that tells a machine why it is cut off. Reached by redirection alone, never directly.
+struct PageAddress {
+    IpAddress address{};     // IPv4, the appliance's own
+    std::uint16_t port = 0;  // 0: there is none
+};
+
 struct LocalInOptions {
     std::vector<IpAddress> heartbeat_addresses;  // virtual addresses that the dataplane picks off the LAN
     std::uint16_t heartbeat_port = 8347;
     bool wan_ping = false;                // answer ping on the WAN
     std::vector<Network> administration;  // who may reach SSH; empty: nobody
+    PageAddress page{};
 };
 
 // What a packet to the appliance is addressed to.

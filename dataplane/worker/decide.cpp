@@ -181,6 +181,7 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
         return;
     }
     if (reason != DropReason::kNone) {
+        if (send_to_page(context, burst, packet, transit.question, reason)) return;
         refuse(context, burst, packet, reason, verdict.rule);
         return;
     }

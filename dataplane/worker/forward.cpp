@@ -32,7 +32,11 @@ namespace {
         if (packet.meta.zone.is_inside() && packet.meta.source_mac == flow.record->lan_mac()) {
             context.deps.activity.seen(flow.record->endpoint(index(flow.direction)), burst.now_ms);
         }
-        refuse(context, burst, packet, reason, flow.record->rule());
+        if (reason == DropReason::kPageOver) {
+            end_page(context, burst, packet, flow);
+        } else {
+            refuse(context, burst, packet, reason, flow.record->rule());
+        }
         return;
     }
     Verdict recorded;
@@ -47,7 +51,7 @@ namespace {
     const NextHop* hop = cached_next_hop(context, burst, flow);
     if (hop == nullptr) [[unlikely]] {
         if (flow.record->to_role(flow.direction) == ZoneRole::kAppliance) {
-            punt_answer(context, burst, packet, permit);
+            punt_answer(context, burst, packet, flow, permit);
             return;
         }
         hop = route_again(context, burst, packet, flow);

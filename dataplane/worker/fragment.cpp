@@ -121,6 +121,7 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
     const bool local = flow.record->to_role(flow.direction) == ZoneRole::kAppliance;
+    if (local && flow.record->redirected()) return give_up(DropReason::kOrphanFragment);  // the page's are whole
     const NextHop* hop = nullptr;
     if (!local) {
         hop = recorded_next_hop(context, burst, packet, flow);
@@ -133,7 +134,7 @@ void forward_by_flow(WorkerContext& context, const Burst& burst, const Packet& p
     if (reason != DropReason::kNone) return give_up(reason);
     if (local) {
         if (renumbers(packet.meta)) set_identification(ip_of(packet), identification);
-        return punt_answer(context, burst, packet, permit);
+        return punt_answer(context, burst, packet, flow, permit);
     }
     if (!rewrite_later(packet, flow, *hop, identification)) return give_up(DropReason::kNoMbuf);
     if (packet.meta.ip_length > hop->mtu) return transmit_fragments(context, *hop, permit, packet.mbuf);

@@ -90,6 +90,10 @@ void send_one(WorkerContext& context, const Burst& burst, const Packet& packet, 
         context.drop(packet.mbuf, packet.meta.reason);
         return;
     }
+    if (flow.record != nullptr && flow.record->redirected()) {
+        answer_from_page(context, burst, packet, flow);
+        return;
+    }
     const Question question = question_of(context, burst, packet);
     const Verdict verdict = context.deps.gate.decide(question);
     if (!verdict.passes()) {

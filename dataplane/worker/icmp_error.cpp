@@ -93,7 +93,11 @@ void forward_error(WorkerContext& context, const Burst& burst, const Packet& pac
     recorded.reason = reason;
     const Permit permit = context.deps.gate.permit(recorded);
     if (to.is_appliance()) {
-        punt_answer(context, burst, packet, permit);
+        if (flow.record->redirected()) {  // the page can do without
+            context.drop(packet.mbuf, DropReason::kUnrelatedIcmp);
+        } else {
+            punt_answer(context, burst, packet, flow, permit);
+        }
         return;
     }
     const NextHop* hop = recorded_next_hop(context, burst, packet, flow);

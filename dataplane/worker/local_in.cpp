@@ -110,11 +110,15 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
     punt(context, packet.meta.zone, queue_of(kind), context.deps.gate.permit(verdict), packet.mbuf);
 }
 
-void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept {
-    if (!context.punt_limit.take(PuntKind::kAnswer, group_of(context, packet), sender_of(packet), burst.now_ms)) {
+void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
+                 Permit permit) noexcept {
+    const bool page = flow.record->redirected();
+    const PuntKind kind = page ? PuntKind::kOther : PuntKind::kAnswer;
+    if (!context.punt_limit.take(kind, group_of(context, packet), sender_of(packet), burst.now_ms)) {
         context.drop(packet.mbuf, DropReason::kPuntRate);
         return;
     }
+    if (page) redirect_in_place(packet, flow);
     punt(context, packet.meta.zone, PuntQueue::kOther, permit, packet.mbuf);
 }
 

@@ -93,7 +93,10 @@ void send_icmp_error(WorkerContext& context, const Burst& burst, const Packet& p
 
 void refuse(WorkerContext& context, const Burst& burst, const Packet& packet, DropReason reason,
             std::uint32_t rule) noexcept {
-    if (packet.meta.has_key && context.deps.gate.answers(packet.meta.zone, reason, rule)) {
+    const PacketMeta& meta = packet.meta;
+    const bool browser = meta.has_key && meta.protocol == IPPROTO_TCP &&
+                         context.deps.gate.resets_browser(meta.zone, meta.destination_port, reason);
+    if (browser || (meta.has_key && context.deps.gate.answers(meta.zone, reason, rule))) {
         const IpAddress own = context.deps.routes.own_address(packet.meta.zone, packet.meta.is_ipv6());
         if (packet.meta.protocol == IPPROTO_TCP) {
             reply_with_reset(context, burst, packet);

@@ -60,6 +60,17 @@ void transmit_fragments(WorkerContext& context, const NextHop& next_hop, Permit 
     return obstacle == contract::DropReason::kTooBig && !meta.dont_fragment;
 }
 
+// page.cpp: a packet that was refused for `reason`, to the page instead. False: it is none for the page, nothing was
+// done.
+[[nodiscard]] bool send_to_page(WorkerContext& context, const Burst& burst, const Packet& packet, const Question& asked,
+                                contract::DropReason reason) noexcept;
+// A packet to the page of a machine that is no longer cut off. Ends the flow.
+void end_page(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept;
+// What Linux sends for the page.
+void answer_from_page(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow) noexcept;
+// Destination NAT alone, for what does not leave by a route.
+void redirect_in_place(const Packet& packet, FlowRef flow) noexcept;
+
 // icmp_error.cpp: an ICMP error, by the flow of the packet that it quotes. False: there is none, and nothing was done.
 [[nodiscard]] bool forward_icmp_error(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept;
 
@@ -69,8 +80,9 @@ void deliver_local(WorkerContext& context, const Burst& burst, const Packet& pac
 // Raises an alarm where it lies.
 [[nodiscard]] contract::DropReason check_neighbour_claim(WorkerContext& context, const Burst& burst,
                                                          const Packet& packet) noexcept;
-// Of a flow that Linux has opened, or an ICMP error about one.
-void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, Permit permit) noexcept;
+// Of a flow that Linux has opened, or an ICMP error about one; or to the page, with its destination changed.
+void punt_answer(WorkerContext& context, const Burst& burst, const Packet& packet, FlowRef flow,
+                 Permit permit) noexcept;
 void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte_mbuf* mbuf) noexcept;
 
 // from_kernel.cpp: what Linux sends out of `zone`, through the same gate; makes flows.

@@ -122,6 +122,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
     routes = std::make_unique<RouteTable>(64, *quiescence, 64);
     LocalInOptions local_in;
     local_in.heartbeat_addresses = {ip("192.0.2.1")};
+    if (options.page) local_in.page = {.address = ip("192.0.2.1"), .port = 8348};
     gate = std::make_unique<Gate>(*endpoints, local_in);
     flows = std::make_unique<FlowTable>(FlowTableOptions{.ipv4_flows = options.ipv4_flows,
                                                          .ipv6_flows = 64,

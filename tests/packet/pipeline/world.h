@@ -61,6 +61,7 @@ struct WorldOptions {
     FlowQuota quota{};
     std::uint32_t new_flows_per_second = 0;
     std::vector<Untranslated> untranslated{};
+    bool page = false;  // 192.0.2.1, port 8348
 };
 
 class World {

@@ -60,6 +60,7 @@ flows: {ipv4_capacity: 2048, ipv6_capacity: 1024, per_source: 7, new_per_second:
 endpoints: {capacity: 100}
 wan_ping: true
 punt_rates: {dhcp: {total: 0}, heartbeat_syn: {per_sender: 9}}
+page: {address: 198.18.0.9, port: 81}
 control_socket: /tmp/x.sock
 standalone_policy: /tmp/policy.txt
 )",
@@ -94,6 +95,8 @@ standalone_policy: /tmp/policy.txt
     CHECK(config.flow_quota.unanswered == 2048 / 32);
     CHECK(config.new_flows_per_second == 8);
     CHECK(config.punt_rates[PuntKind::kDhcp].total == 0);
+    CHECK(config.page.address == *parse_ip("198.18.0.9"));
+    CHECK(config.page.port == 81);
     CHECK(config.punt_rates[PuntKind::kDhcp].per_sender == 20);
     CHECK(config.punt_rates[PuntKind::kHeartbeatSyn].per_sender == 9);
     CHECK(config.administration.size() == 1);
@@ -125,7 +128,7 @@ TEST_CASE("a mistake is named by file, line, key, what was found and what is all
          "dataplane.yaml:2: prots: unknown key; allowed: dpdk, workers, ports, zones, kernel, routes, neighbours, "
          "heartbeat_addresses, heartbeat_port, administration, mss_clamp, nat, flows, endpoints, wan_ping, "
          "control_socket, "
-         "standalone_policy, punt_rates"},
+         "standalone_policy, punt_rates, page"},
         {"", "dataplane.yaml:1: ports: found nothing; allowed: a mapping of 1 to 8 ports by name, such as lan and wan"},
         {"ports: [1]",
          "dataplane.yaml:1: ports: found a list; allowed: a mapping of 1 to 8 ports by name, such as lan and wan"},
