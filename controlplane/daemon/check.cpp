@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "controlplane/common/yaml_reader.h"
-#include "controlplane/daemon/listener_link.h"
+#include "controlplane/daemon/unix_listen.h"
 #include "controlplane/policy/policy_yaml.h"
 
 namespace heartgate::control {

@@ -73,14 +73,15 @@ void read_heartbeat(const YamlNode& node, Configuration& configuration) {
 
 Configuration read(const YamlNode& root) {
     Configuration configuration;
-    root.expect_keys({"dpdk", "dataplane_socket", "admin_socket", "listener_socket", "state_directory", "policy",
-                      "certificates", "heartbeat", "log_level"});
+    root.expect_keys({"dpdk", "dataplane_socket", "admin_socket", "listener_socket", "page_socket", "state_directory",
+                      "policy", "certificates", "heartbeat", "log_level"});
     const YamlNode dpdk = root.child("dpdk");
     dpdk.expect_keys({"file_prefix"});
     read_file_prefix(dpdk.child("file_prefix"), configuration.file_prefix);
     read_socket_path(root.child("dataplane_socket"), configuration.dataplane_socket);
     read_socket_path(root.child("admin_socket"), configuration.admin_socket);
     read_listener_socket(root.child("listener_socket"), configuration);
+    read_socket_path(root.child("page_socket"), configuration.page_socket);
     read_path(root.child("state_directory"), configuration.state_directory);
     read_path(root.child("policy"), configuration.policy_file);
     configuration.policy_required = root.child("policy").present();

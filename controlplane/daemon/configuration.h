@@ -15,7 +15,8 @@ struct Configuration {
     std::string dataplane_socket = "/run/heartgate/dataplane.sock";
     std::string admin_socket = "/run/heartgate/hgctl.sock";
     std::string listener_socket = "/run/heartgate/listener.sock";
-    std::string listener_group;
+    std::string page_socket = "/run/heartgate/page.sock";
+    std::string listener_group;  // of the page's socket, too
     unsigned listener_mode = 0660;
     std::string state_directory = "/var/lib/heartgate";
     std::string policy_file = "/etc/heartgate/policy.yaml";

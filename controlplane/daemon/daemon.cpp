@@ -87,6 +87,12 @@ Daemon::Daemon(boost::asio::io_context& loop, Configuration configuration, pki::
                   for (const auto& [index, record] : registry_.by_index()) directives_.mark(*record);
               }},
       dataplane_{loop, configuration_.dataplane_socket, producer_, dataplane_hooks(primary_)},
+      page_{loop,
+            [this](const IpAddress& machine) {
+                const v1::Policy* policy = policy_.policy();
+                return page_answer(bindings_.machine_at(machine), registry_.rules(), machine,
+                                   policy == nullptr ? std::string{} : policy->whom_to_call());
+            }},
       tick_timer_{loop} {}
 
 Expected<void> Daemon::start() {
@@ -111,6 +117,11 @@ Expected<void> Daemon::start() {
         !listening) {
         return listening;
     }
+    if (auto listening =
+            page_.listen(configuration_.page_socket, configuration_.listener_group, configuration_.listener_mode);
+        !listening) {
+        return listening;
+    }
     loaded_ = {};
     dataplane_.start();
     last_tick_ = monotonic_now();
@@ -124,6 +135,7 @@ void Daemon::stop() {
     dataplane_.stop();
     answer_isolations(true);
     listener_.stop();
+    page_.stop();
     registry_.save_all();
 }
 

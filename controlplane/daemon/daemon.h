@@ -24,6 +24,7 @@
 #include "controlplane/daemon/heartbeat_intake.h"
 #include "controlplane/daemon/listener_link.h"
 #include "controlplane/daemon/neighbours.h"
+#include "controlplane/daemon/page_link.h"
 #include "controlplane/daemon/policy_keeper.h"
 #include "controlplane/daemon/refusals.h"
 #include "controlplane/pki/certificate_authority.h"
@@ -119,6 +120,7 @@ private:
     PolicyKeeper policy_;
     DataplaneLink dataplane_;
     FlowQuestions flows_{dataplane_, registry_, policy_};
+    PageLink page_;
 
     std::vector<std::shared_ptr<Isolation>> isolations_;
     bool without_room_ = false;             // some bindings, and it was reported

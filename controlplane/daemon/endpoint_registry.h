@@ -33,6 +33,7 @@ public:
     [[nodiscard]] std::uint32_t next_index() const;
 
     void set_rules(WanRules rules);
+    [[nodiscard]] const WanRules& rules() const { return rules_; }
 
     [[nodiscard]] EndpointRecord* find_id(const std::string& id);
     // UUID or host name. kNotFound; kFailedPrecondition if several have this name.

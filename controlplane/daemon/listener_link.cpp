@@ -2,14 +2,11 @@
 #include "controlplane/daemon/listener_link.h"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <boost/asio/error.hpp>
-#include <cerrno>
-#include <cstring>
+
+#include "controlplane/daemon/unix_listen.h"
 
 namespace heartgate::control {
 namespace {
@@ -17,45 +14,12 @@ namespace {
 constexpr std::size_t kMostBytes = 128UL << 10U;
 constexpr std::size_t kMostQueued = 64UL << 20U;  // directives for many endpoints at once
 
-Expected<void> set_owner(const std::string& path, const std::string& group, unsigned mode) {
-    if (chmod(path.c_str(), mode) != 0) {
-        return error(ErrorKind::kInternal, fmt::format("{}: mode cannot be set: {}", path, std::strerror(errno)));
-    }
-    const auto id = group_id(group);
-    if (!id) return tl::unexpected(id.error());
-    if (chown(path.c_str(), static_cast<uid_t>(-1), *id) != 0) {
-        return error(ErrorKind::kInternal,
-                     fmt::format("{}: cannot be given to group '{}': {}", path, group, std::strerror(errno)));
-    }
-    return {};
-}
-
 }  // namespace
-
-Expected<gid_t> group_id(const std::string& group) {
-    if (group.empty()) return static_cast<gid_t>(-1);
-    const struct group* entry = getgrnam(group.c_str());
-    if (entry != nullptr) return entry->gr_gid;
-    return error(ErrorKind::kInvalidArgument,
-                 fmt::format("listener_socket.group: there is no group '{}' on this machine: `groupadd --system {}`",
-                             group, group));
-}
 
 ListenerLink::ListenerLink(boost::asio::io_context& loop, Hooks hooks) : hooks_{std::move(hooks)}, acceptor_{loop} {}
 
 Expected<void> ListenerLink::listen(const std::string& path, const std::string& group, unsigned mode) {
-    const boost::asio::local::stream_protocol::endpoint endpoint{path};
-    ::unlink(path.c_str());
-    boost::system::error_code failure;
-    acceptor_.open(endpoint.protocol(), failure);
-    const mode_t mask = umask(0077);
-    if (!failure) acceptor_.bind(endpoint, failure);
-    umask(mask);
-    if (!failure) acceptor_.listen(boost::asio::socket_base::max_listen_connections, failure);
-    if (failure) {
-        return error(ErrorKind::kInternal, fmt::format("{}: cannot listen: {}", path, failure.message()));
-    }
-    if (auto owned = set_owner(path, group, mode); !owned) return owned;
+    if (auto listening = listen_at(acceptor_, path, group, mode); !listening) return listening;
     accept();
     return {};
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <heartgate/v1/listener.pb.h>
-#include <sys/types.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -16,9 +15,6 @@
 #include "controlplane/common/framed_socket.h"
 
 namespace heartgate::control {
-
-// Of a group by name; that of chown() for "leave it" if the name is empty.
-[[nodiscard]] Expected<gid_t> group_id(const std::string& group);
 
 class ListenerLink {
 public:

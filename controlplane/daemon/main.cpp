@@ -33,8 +33,8 @@ constexpr std::size_t kEventsInMemory = EventLog::kKept;
 
 Expected<void> prepare(const Configuration& configuration) {
     if (auto made = make_directory(configuration.state_directory, 0700); !made) return made;
-    for (const std::string& socket :
-         {configuration.admin_socket, configuration.listener_socket, configuration.dataplane_socket}) {
+    for (const std::string& socket : {configuration.admin_socket, configuration.listener_socket,
+                                      configuration.page_socket, configuration.dataplane_socket}) {
         if (auto made = make_directory(std::filesystem::path{socket}.parent_path(), 0755); !made) return made;
     }
     if (auto locked = lock_for_life(configuration.state_directory + "/heartgated.lock"); !locked) return locked;

@@ -2,46 +2,22 @@
 // heartgate-listener: the control plane's ear. Faces machines that are assumed to be infected, so it runs without
 // privileges and may crash: that costs the endpoints a reconnect and nothing else.
 #include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <thread>
 
+#include "controlplane/common/unprivileged.h"
 #include "controlplane/listener/config.h"
 #include "controlplane/listener/listener.h"
 
 namespace {
 
 namespace control = heartgate::control;
-
-control::Expected<const passwd*> find_user(const std::string& name) {
-    if (const passwd* user = getpwnam(name.c_str()); user != nullptr) return user;
-    return control::error(control::ErrorKind::kFailedPrecondition,
-                          "user: " + name + ": no such user; create it, or name another in the configuration");
-}
-
-control::Expected<void> become(const std::string& name) {
-    const auto failed = [&](const std::string& what) {
-        return control::error(control::ErrorKind::kFailedPrecondition, "user: " + name + ": " + what);
-    };
-    const auto found = find_user(name);
-    if (!found) return tl::unexpected(found.error());
-    const passwd* user = *found;
-    if (user->pw_uid == geteuid()) return {};
-    if (geteuid() != 0) return failed("only root can become another user; start as root, or leave user out");
-    if (initgroups(name.c_str(), user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)
-        return failed(std::strerror(errno));
-    return {};
-}
 
 int run(const std::string& config_path, bool only_check) {
     const auto fail = [](const control::Error& problem) {
@@ -52,16 +28,13 @@ int run(const std::string& config_path, bool only_check) {
     if (!config) return fail(config.error());
     if (only_check) {
         if (!config->user.empty()) {
-            if (const auto found = find_user(config->user); !found) return fail(found.error());
+            if (const auto found = control::check_user(config->user); !found) return fail(found.error());
             fmt::print("user {}: ok\n", config->user);
         }
         fmt::print("{}: ok\n", config_path);
         return 0;
     }
-    if (!config->user.empty()) {
-        if (const auto became = become(config->user); !became) return fail(became.error());
-    }
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (const auto became = control::become_unprivileged(config->user); !became) return fail(became.error());
     if (geteuid() == 0) spdlog::warn("running as root; set user: in {} to a user without rights", config_path);
     control::listener::prepare_grpc();
 

@@ -170,6 +170,7 @@ void World::start() {
     Configuration configuration;
     configuration.dataplane_socket = directory / "dataplane.sock";
     configuration.listener_socket = directory / "listener.sock";
+    configuration.page_socket = directory / "page.sock";
     configuration.state_directory = directory / "state";
     configuration.policy_file = directory / "policy.yaml";
     configuration.policy_required = true;
