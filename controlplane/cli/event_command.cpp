@@ -34,9 +34,13 @@ Style event_style(const v1::Event& event) {
             return presence_cell(event.presence()).style;
         case v1::ISOLATED:
         case v1::SPOOF:
+        case v1::OWN_MAC:
+        case v1::ROGUE_ROUTER:
+        case v1::WORKER_STALLED:
         case v1::DATAPLANE_LOST:
             return Style::kRed;
         case v1::RELEASED:
+        case v1::WORKER_RECOVERED:
             return Style::kGreen;
         default:
             return Style::kPlain;

@@ -49,6 +49,10 @@ void print_statistics(const Context& context, const v1::Statistics& statistics) 
     sheet.add("Flows", fmt::format("{} of {}", statistics.flow_table().flows(), statistics.flow_table().capacity()));
     sheet.add("Heartbeats", fmt::format("{} accepted, {} streams open", statistics.heartbeats().accepted(),
                                         statistics.heartbeats().streams()));
+    const v1::AlarmStatistics& alarms = statistics.alarms();
+    sheet.add("Alarms", fmt::format("{} raised, {} told (see `hgctl event list`), {} repeated, {} lost{}",
+                                    alarms.raised(), alarms.told(), alarms.repeated(), alarms.lost(),
+                                    alarms.untold() == 0 ? "" : fmt::format(", {} in the log alone", alarms.untold())));
     const v1::LatencyHistogram& latency = statistics.isolation_latency();
     const bool measured =
         std::any_of(latency.count().begin(), latency.count().end(), [](auto count) { return count > 0; });

@@ -243,4 +243,14 @@ void Bindings::event(const EndpointRecord& record, v1::EventKind kind, std::stri
     events_.add(std::move(event));
 }
 
+const EndpointRecord* Bindings::owner(const IpAddress& address) const {
+    const auto found = owners_.find(address);
+    return found == owners_.end() ? nullptr : found->second;
+}
+
+const EndpointRecord* Bindings::with_mac(const std::string& mac) const {
+    const auto found = macs_.find(mac);
+    return found == macs_.end() ? nullptr : found->second;
+}
+
 }  // namespace heartgate::control

@@ -37,6 +37,9 @@ public:
     void forget(EndpointRecord& record);
     // Whose machine it is, by the MAC that the kernel has for the address; nullptr: nobody's, or not known.
     [[nodiscard]] EndpointRecord* machine_at(const IpAddress& peer) const;
+    // Whose binding it is; nullptr: nobody's. `mac`: 6 bytes.
+    [[nodiscard]] const EndpointRecord* owner(const IpAddress& address) const;
+    [[nodiscard]] const EndpointRecord* with_mac(const std::string& mac) const;
 
 private:
     [[nodiscard]] std::vector<EndpointRecord*> observe_routed(EndpointRecord& record, const IpAddress& peer,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "controlplane/common/text.h"
+#include "controlplane/daemon/alarm_event.h"
 #include "controlplane/daemon/clock.h"
 
 namespace heartgate::control {
@@ -215,6 +216,7 @@ DataplaneLink::Hooks Daemon::dataplane_hooks(const Primary& primary) {
                     update_hearing();
                 },
             .traffic = [this](std::uint32_t index, Instant seen) { registry_.traffic(index, seen); },
+            .alarm = [this](const v1::Alarm& alarm) { events_.add(alarm_event(alarm, bindings_)); },
             .start_anew = primary.start_anew};
 }
 

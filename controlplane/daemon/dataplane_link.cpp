@@ -193,9 +193,19 @@ void DataplaneLink::poll_activity() {
             hooks_.traffic(activity.index(entry), now - std::chrono::milliseconds{activity.age_ms(entry)});
         }
     });
+    take_alarms();
     activity_timer_.expires_after(kActivity);
     activity_timer_.async_wait([this](const boost::system::error_code& cancelled) {
         if (!cancelled) poll_activity();
+    });
+}
+
+void DataplaneLink::take_alarms() {
+    v1::DataplaneRequest request;
+    request.mutable_take_alarms();
+    client_.request(request, [this](const Expected<v1::DataplaneReply>& reply) {
+        if (!reply) return;
+        for (const v1::Alarm& alarm : reply->take_alarms().alarms()) hooks_.alarm(alarm);
     });
 }
 

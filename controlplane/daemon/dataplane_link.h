@@ -33,6 +33,7 @@ public:
         std::function<void(const v1::AttachReply&)> attached;                    // sync begins
         std::function<void(const std::string& why)> lost;                        // was attached
         std::function<void(std::uint32_t index, Instant seen)> traffic;
+        std::function<void(const v1::Alarm&)> alarm;
         std::function<void()> start_anew;  // replace the process image
     };
 
@@ -77,6 +78,7 @@ private:
     void begin_sync();
     void pump();
     void poll_activity();
+    void take_alarms();
     void lose(const std::string& why);
     void say_once(const std::string& sentence);
 

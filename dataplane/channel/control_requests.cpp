@@ -77,6 +77,9 @@ v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, 
         case v1::DataplaneRequest::kActivity:
             activity(request.activity(), *reply.mutable_activity());
             break;
+        case v1::DataplaneRequest::kTakeAlarms:
+            dependencies_.alarms(*reply.mutable_take_alarms());
+            break;
         case v1::DataplaneRequest::REQUEST_NOT_SET:
             error = "the request is empty or unknown to this version; use the same version of both programs";
             break;

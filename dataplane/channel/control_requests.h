@@ -20,6 +20,7 @@ class LoadPolicyReply;
 class LoadPolicyRequest;
 class Policy;
 class Statistics;
+class TakeAlarmsReply;
 }  // namespace heartgate::v1
 
 namespace heartgate::dataplane {
@@ -42,8 +43,9 @@ struct ControlRequestsDependencies {
     Gate& gate;
     Quiescence& quiescence;
     const ZoneTable& zones;
-    unsigned flow_reader = 0;                         // a number of Quiescence that no worker has
-    std::function<void(v1::Statistics&)> statistics;  // adds ports, workers and drops
+    unsigned flow_reader = 0;                          // a number of Quiescence that no worker has
+    std::function<void(v1::Statistics&)> statistics;   // adds ports, workers and drops
+    std::function<void(v1::TakeAlarmsReply&)> alarms;  // since the last call
 };
 
 class ControlRequests final : public ControlServer::Handler {

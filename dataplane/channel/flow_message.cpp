@@ -15,11 +15,6 @@ namespace {
 constexpr std::string_view kPasses = "passes";
 constexpr std::string_view kDropped = "dropped";
 
-std::string wire(const IpAddress& address) {
-    const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
-    return address.is_ipv4() ? std::string{bytes + 12, 4} : std::string{bytes, 16};
-}
-
 // Empty: done.
 std::string read_network(const char* name, const std::string& text, std::optional<Network>& network) {
     if (text.empty()) return {};
@@ -57,16 +52,21 @@ std::string read_numbers(const v1::FlowFilter& message, FlowFilter& filter) {
 
 }  // namespace
 
+std::string to_wire(const IpAddress& address) {
+    const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
+    return address.is_ipv4() ? std::string{bytes + 12, 4} : std::string{bytes, 16};
+}
+
 v1::Flow flow_message(const FlowView& view, const ZoneTable& zones) {
     v1::Flow flow;
     flow.set_id(to_text(view.id));
-    flow.set_source(wire(view.question.source));
-    flow.set_destination(wire(view.question.destination));
+    flow.set_source(to_wire(view.question.source));
+    flow.set_destination(to_wire(view.question.destination));
     flow.set_source_port(view.question.source_port);
     flow.set_destination_port(view.question.destination_port);
     flow.set_protocol(view.question.protocol);
     if (view.translated) {
-        flow.set_translated_source(wire(IpAddress::from_ipv4(view.nat_address)));
+        flow.set_translated_source(to_wire(IpAddress::from_ipv4(view.nat_address)));
         flow.set_translated_port(view.nat_port);
     }
     if (view.question.redirect != Redirect::kNone) {

@@ -18,6 +18,9 @@ namespace heartgate::dataplane {
 
 class ZoneTable;
 
+// 4 or 16 bytes in network order.
+[[nodiscard]] std::string to_wire(const IpAddress& address);
+
 [[nodiscard]] v1::Flow flow_message(const FlowView& view, const ZoneTable& zones);
 
 // Or a sentence with what is wrong and what is allowed. The names of endpoint and rule are heartgated's: not looked at.

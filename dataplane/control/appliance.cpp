@@ -68,17 +68,22 @@ Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(co
         open_ports();
         kernel_ = std::make_unique<KernelSide>(config_, ports_, *tables_, pool_);
         add_workers();
-        requests_ = std::make_unique<ControlRequests>(ControlRequestsDependencies{
-            .memory = tables_->memory,
-            .health = tables_->health,
-            .endpoints = tables_->endpoints,
-            .activity = tables_->activity,
-            .flows = tables_->flows,
-            .gate = tables_->gate,
-            .quiescence = tables_->quiescence,
-            .zones = tables_->zones,
-            .flow_reader = tables_->flow_reader(),
-            .statistics = [this](v1::Statistics& reply) { add_statistics(config_.ports, ports_, *workers_, reply); }});
+        requests_ = std::make_unique<ControlRequests>(
+            ControlRequestsDependencies{.memory = tables_->memory,
+                                        .health = tables_->health,
+                                        .endpoints = tables_->endpoints,
+                                        .activity = tables_->activity,
+                                        .flows = tables_->flows,
+                                        .gate = tables_->gate,
+                                        .quiescence = tables_->quiescence,
+                                        .zones = tables_->zones,
+                                        .flow_reader = tables_->flow_reader(),
+                                        .statistics =
+                                            [this](v1::Statistics& reply) {
+                                                add_statistics(config_.ports, ports_, *workers_, reply);
+                                                alarms_.fill(*reply.mutable_alarms());
+                                            },
+                                        .alarms = [this](v1::TakeAlarmsReply& reply) { alarms_.take(reply); }});
         load_standalone_policy();
         server_ = std::make_unique<ControlServer>(loop_, config_.control_socket, *requests_);
         workers_->launch();

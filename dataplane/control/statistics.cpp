@@ -3,6 +3,7 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/worker/alarm.h"
 #include "heartgate/v1/statistics.pb.h"
 
 namespace heartgate::dataplane {
@@ -52,6 +53,11 @@ void add_statistics(const std::vector<PortConfig>& configs, const std::vector<Po
         v1::Counter& drop = *statistics.add_drops();
         drop.set_name(std::string{contract::kDropReasonNames[reason]});
         drop.set_value(sum);
+    }
+    v1::AlarmStatistics& alarms = *statistics.mutable_alarms();
+    for (std::size_t worker = 0; worker < workers.size(); ++worker) {
+        alarms.set_raised(alarms.raised() + workers.alarms(worker).raised());
+        alarms.set_lost(alarms.lost() + workers.alarms(worker).lost());
     }
 }
 

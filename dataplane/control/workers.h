@@ -36,6 +36,9 @@ public:
     void look();
     // As of the last look(); 0: it goes round. A sleeping worker does, every millisecond.
     [[nodiscard]] std::uint32_t silent_s(std::size_t worker) const noexcept { return threads_[worker]->silent; }
+    [[nodiscard]] const AlarmQueue& alarms(std::size_t worker) const noexcept {
+        return threads_[worker]->worker.alarms();
+    }
     [[nodiscard]] bool take_alarm(std::size_t worker, Alarm& alarm) noexcept {
         return threads_[worker]->worker.take_alarm(alarm);
     }

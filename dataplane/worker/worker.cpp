@@ -52,6 +52,8 @@ Worker::~Worker() { drop_held(); }
 
 const WorkerCounters& Worker::counters() const noexcept { return context_->counters; }
 
+const AlarmQueue& Worker::alarms() const noexcept { return context_->alarms; }
+
 bool Worker::take_alarm(Alarm& alarm) noexcept { return context_->alarms.take(alarm); }
 
 void Worker::drop_held() noexcept {

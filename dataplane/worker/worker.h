@@ -26,6 +26,7 @@
 namespace heartgate::dataplane {
 
 struct Alarm;
+class AlarmQueue;
 class BindingTable;
 class EndpointActivity;
 class FlowTable;
@@ -123,6 +124,7 @@ public:
     void drop_held() noexcept;
 
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
+    [[nodiscard]] const AlarmQueue& alarms() const noexcept;
     // Control thread. False: there is none.
     [[nodiscard]] bool take_alarm(Alarm& alarm) noexcept;
 

@@ -38,7 +38,8 @@ struct Dataplane {
                               .quiescence = quiescence,
                               .zones = zones,
                               .flow_reader = 1,
-                              .statistics = [](heartgate::v1::Statistics&) {}}};
+                              .statistics = [](heartgate::v1::Statistics&) {},
+                              .alarms = [](heartgate::v1::TakeAlarmsReply&) {}}};
     ControlServer server{loop, heartgate::fuzz::socket_path(), requests};
 };
 

@@ -270,6 +270,9 @@ TEST_CASE("who claims an address of others or of the appliance raises an alarm, 
     for (unsigned i = 0; i < 10'000; ++i) world.from_pc("10.0.0.10:5000 > 203.0.113.7:53 udp");
     while (world.worker->take_alarm(alarm)) ++count;
     CHECK(count <= AlarmQueue::kPerSecond);
+    const AlarmQueue& alarms = world.worker->alarms();
+    CHECK(alarms.raised() == 10'004);
+    CHECK(alarms.lost() == alarms.raised() - 4 - count);
 }
 
 TEST_CASE("an unchanged endpoint's flow is not decided again when another endpoint changes") {

@@ -123,7 +123,8 @@ struct Fixture : Eal {
                               .quiescence = quiescence,
                               .zones = zones,
                               .flow_reader = 1,
-                              .statistics = [](v1::Statistics& reply) { reply.add_workers()->set_lcore(3); }}};
+                              .statistics = [](v1::Statistics& reply) { reply.add_workers()->set_lcore(3); },
+                              .alarms = [](v1::TakeAlarmsReply& reply) { reply.add_alarms()->set_text("spoof"); }}};
     std::filesystem::path folder = temporary_folder();
     std::string path = folder / "run" / "dataplane.sock";
     boost::asio::io_context loop;
@@ -382,6 +383,14 @@ TEST_CASE_METHOD(Fixture, "flows are listed with their states, filtered and limi
     CHECK(count.groups(0).state() == "new");
     CHECK(count.groups(0).flows() == 2);
     CHECK(count.groups(0).dropping() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "alarms are handed to whom asks") {
+    v1::DataplaneRequest request;
+    request.mutable_take_alarms();
+    const v1::TakeAlarmsReply reply = Client{path}.ask(request).take_alarms();
+    REQUIRE(reply.alarms_size() == 1);
+    CHECK(reply.alarms(0).text() == "spoof");
 }
 
 TEST_CASE_METHOD(Fixture, "activity names the endpoints seen lately, with their age") {

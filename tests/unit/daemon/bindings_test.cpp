@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "controlplane/daemon/alarm_event.h"
 #include "controlplane/store/store_writer.h"
 
 namespace {
@@ -264,4 +265,30 @@ TEST_CASE("a machine that moves from a routed zone to its own segment is bound b
     lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
     CHECK(lan.a.stored.bindings == std::vector<StoredBinding>{{kMacA, ip("10.0.0.5")}});
     CHECK(lan.a.zone == "lan");
+}
+
+TEST_CASE("an alarm names who sent the frame and whose address it claims") {
+    Lan lan;
+    lan.kernel.entries = {{ip("10.0.0.5"), kMacA}, {ip("10.0.0.6"), kMacB}};
+    lan.heard(lan.a, "10.0.0.5", kMacA, {"10.0.0.5"});
+    lan.heard(lan.b, "10.0.0.6", kMacB, {"10.0.0.6"});
+    v1::Alarm alarm;
+    alarm.set_kind(v1::SPOOF);
+    alarm.set_text("somebody claims 10.0.0.6");
+    alarm.set_mac(kMacA);
+    alarm.set_address(ip("10.0.0.6").wire());
+    const v1::Event known = alarm_event(alarm, lan.bindings);
+    CHECK(known.kind() == v1::SPOOF);
+    CHECK(known.host() == "a");
+    CHECK(known.text() == "somebody claims 10.0.0.6 (10.0.0.6 is b's)");
+    CHECK(known.mac() == kMacA);
+    CHECK(known.address() == ip("10.0.0.6").wire());
+
+    alarm.set_mac(std::string("\2\0\0\0\0\xc", 6));
+    alarm.set_address("?");
+    alarm.set_text("some\x1b[31mbody");
+    const v1::Event unknown = alarm_event(alarm, lan.bindings);
+    CHECK(unknown.host().empty());
+    CHECK(unknown.address().empty());
+    CHECK(unknown.text() == "some[31mbody");
 }

@@ -114,6 +114,20 @@ TEST_CASE("flows carry the name of their rule") {
     CHECK(flows->flows(1).rule_name().empty());
 }
 
+TEST_CASE("an alarm of the dataplane is an event, once") {
+    Office office;
+    v1::Alarm& alarm = *office.dataplane->alarms.add_alarms();
+    alarm.set_kind(v1::WORKER_STALLED);
+    alarm.set_text("worker 0 on CPU 1 has not gone round for 1 s");
+    std::vector<v1::Event> seen;
+    office.daemon->follow_events(0, [&](const v1::Event& event) { seen.push_back(event); });
+    REQUIRE(office.until([&] { return !seen.empty(); }));
+    CHECK(seen[0].kind() == v1::WORKER_STALLED);
+    CHECK(seen[0].text() == "worker 0 on CPU 1 has not gone round for 1 s");
+    CHECK(seen[0].endpoint_id().empty());
+    CHECK(seen.size() == 1);
+}
+
 TEST_CASE("the dataplane filters flows by numbers in place of names") {
     Office office;
     std::optional<Expected<v1::ListFlowsResponse>> flows;

@@ -67,6 +67,8 @@ void FakeDataplane::answer(std::string_view frame) {
         }
     } else if (request.has_statistics()) {
         reply.mutable_statistics()->set_generation(5);
+    } else if (request.has_take_alarms()) {
+        *reply.mutable_take_alarms() = std::exchange(alarms, {});
     } else if (request.has_get_flow()) {
         reply.mutable_get_flow();
         if (request.get_flow().id() == "1") reply.mutable_get_flow()->mutable_flow()->set_source_endpoint(1);

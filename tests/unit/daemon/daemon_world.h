@@ -149,7 +149,8 @@ public:
     std::vector<v1::Policy> policies;
     std::vector<std::uint32_t> active;  // endpoints whose traffic is seen now
     AppliedRings rings;
-    v1::FlowFilter flow_filter;  // as it last came
+    v1::FlowFilter flow_filter;                     // as it last came
+    v1::TakeAlarmsReply alarms;                     // for the next one that asks
 
 private:
     void accept();
