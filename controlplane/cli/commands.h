@@ -16,6 +16,8 @@ void add_flow_commands(CLI::App& app, Context& context);
 void add_statistics_command(CLI::App& app, Context& context);
 void add_policy_commands(CLI::App& app, Context& context);
 void add_token_commands(CLI::App& app, Context& context);
+void add_drop_commands(CLI::App& app, Context& context);
+void add_capture_command(CLI::App& app, Context& context);
 void add_event_commands(CLI::App& app, Context& context);
 
 // Parses and runs one command line; gives the exit code. The program's main, and the tests, call this.

@@ -34,6 +34,8 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err,
     add_policy_commands(app, context);
     add_token_commands(app, context);
     add_event_commands(app, context);
+    add_drop_commands(app, context);
+    add_capture_command(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {

@@ -25,6 +25,7 @@
 #include "controlplane/daemon/listener_link.h"
 #include "controlplane/daemon/neighbours.h"
 #include "controlplane/daemon/page_link.h"
+#include "controlplane/daemon/observations.h"
 #include "controlplane/daemon/policy_keeper.h"
 #include "controlplane/daemon/refusals.h"
 #include "controlplane/pki/certificate_authority.h"
@@ -61,6 +62,8 @@ public:
     void list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlowsResponse> answer) override;
     void get_flow(const v1::GetFlowRequest& request, Answer<v1::Flow> answer) override;
     void count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountFlowsResponse> answer) override;
+    Stop watch_drops(const v1::WatchDropsRequest& request, Sink<v1::DroppedPacket> sink) override;
+    Stop capture(const v1::CaptureRequest& request, Sink<v1::CapturedPackets> sink) override;
     void status(const v1::StatusRequest& request, Answer<v1::StatusResponse> answer) override;
     void create_token(const v1::CreateTokenRequest& request, Answer<v1::CreateTokenResponse> answer) override;
     void list_events(const v1::ListEventsRequest& request, Answer<v1::ListEventsResponse> answer) override;
@@ -121,6 +124,7 @@ private:
     DataplaneLink dataplane_;
     FlowQuestions flows_{dataplane_, registry_, policy_};
     PageLink page_;
+    Observations observers_{loop_, dataplane_, bindings_};
 
     std::vector<std::shared_ptr<Isolation>> isolations_;
     bool without_room_ = false;             // some bindings, and it was reported

@@ -235,6 +235,14 @@ void Daemon::count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountF
     flows_.count(request, answer);
 }
 
+Daemon::Stop Daemon::watch_drops(const v1::WatchDropsRequest& request, Sink<v1::DroppedPacket> sink) {
+    return observers_.watch_drops(request, std::move(sink));
+}
+
+Daemon::Stop Daemon::capture(const v1::CaptureRequest& request, Sink<v1::CapturedPackets> sink) {
+    return observers_.capture(request, std::move(sink));
+}
+
 void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusResponse> answer) {
     v1::StatusResponse response;
     response.set_version(HEARTGATE_VERSION);

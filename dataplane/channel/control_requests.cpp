@@ -50,7 +50,8 @@ std::string sha256(const std::string& bytes) {
 
 ControlRequests::ControlRequests(ControlRequestsDependencies dependencies)
     : dependencies_{std::move(dependencies)},
-      flows_{dependencies_.flows, dependencies_.zones, dependencies_.flow_reader} {}
+      flows_{dependencies_.flows, dependencies_.zones, dependencies_.flow_reader},
+      observations_{dependencies_.observers, dependencies_.zones, dependencies_.workers} {}
 
 v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, std::uint64_t connection) {
     v1::DataplaneReply reply;
@@ -80,6 +81,18 @@ v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, 
         case v1::DataplaneRequest::kTakeAlarms:
             dependencies_.alarms(*reply.mutable_take_alarms());
             break;
+        case v1::DataplaneRequest::kStartObservation:
+            error = observations_.start(request.start_observation(), connection, monotonic_ns() / 1'000'000U,
+                                        *reply.mutable_start_observation());
+            break;
+        case v1::DataplaneRequest::kTakeObservation:
+            error = observations_.take(request.take_observation(), monotonic_ns() / 1'000'000U,
+                                       *reply.mutable_take_observation());
+            break;
+        case v1::DataplaneRequest::kStopObservation:
+            observations_.stop(request.stop_observation());
+            reply.mutable_stop_observation();
+            break;
         case v1::DataplaneRequest::REQUEST_NOT_SET:
             error = "the request is empty or unknown to this version; use the same version of both programs";
             break;
@@ -93,10 +106,12 @@ v1::DataplaneReply ControlRequests::answer(const v1::DataplaneRequest& request, 
 }
 
 void ControlRequests::closed(std::uint64_t connection) {
+    observations_.closed(connection);
     if (producer_.closed(connection)) spdlog::warn("heartgated is gone; the verdicts in force stay");
 }
 
 std::string ControlRequests::keep(std::uint64_t now_ms) {
+    observations_.keep(now_ms);
     if (kept_ && now_ms - *kept_ < kKeepEveryMs) return {};
     kept_ = now_ms;
     dependencies_.activity.forget(static_cast<std::uint32_t>(now_ms));

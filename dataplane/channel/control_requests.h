@@ -9,6 +9,7 @@
 
 #include "dataplane/channel/control_server.h"
 #include "dataplane/channel/flow_queries.h"
+#include "dataplane/channel/observations.h"
 #include "dataplane/channel/producer.h"
 
 namespace heartgate::v1 {
@@ -43,6 +44,8 @@ struct ControlRequestsDependencies {
     Gate& gate;
     Quiescence& quiescence;
     const ZoneTable& zones;
+    Observers& observers;
+    unsigned workers = 1;
     unsigned flow_reader = 0;                          // a number of Quiescence that no worker has
     std::function<void(v1::Statistics&)> statistics;   // adds ports, workers and drops
     std::function<void(v1::TakeAlarmsReply&)> alarms;  // since the last call
@@ -74,6 +77,7 @@ private:
 
     ControlRequestsDependencies dependencies_;
     FlowQueries flows_;
+    Observations observations_;
     Producer producer_;
     std::optional<std::uint64_t> kept_;  // when keep() last did something
     std::uint64_t failed_binds_ = 0;     // of which keep() has told

@@ -70,7 +70,7 @@ v1::Flow flow_message(const FlowView& view, const ZoneTable& zones) {
         flow.set_translated_port(view.nat_port);
     }
     if (view.question.redirect != Redirect::kNone) {
-        flow.set_asked_destination(wire(view.question.asked));
+        flow.set_asked_destination(to_wire(view.question.asked));
         flow.set_asked_port(view.question.asked_port);
     }
     flow.set_rule(view.rule);

@@ -77,6 +77,8 @@ Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(co
                                         .gate = tables_->gate,
                                         .quiescence = tables_->quiescence,
                                         .zones = tables_->zones,
+                                        .observers = tables_->observers,
+                                        .workers = tables_->workers,
                                         .flow_reader = tables_->flow_reader(),
                                         .statistics =
                                             [this](v1::Statistics& reply) {
@@ -139,6 +141,7 @@ void Appliance::add_workers() {
                                     .ports = {},
                                     .pool = pool_,
                                     .health = &tables_->health,
+                                    .observers = &tables_->observers,
                                     .translate = config_.translate,
                                     .untranslated = tables_->untranslated,
                                     .mss = config_.mss,

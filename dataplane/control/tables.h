@@ -11,6 +11,7 @@
 #include "dataplane/endpoint/endpoint_table.h"
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/fragment/fragment_tracker.h"
+#include "dataplane/observe/observers.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/port/zone_table.h"
 #include "dataplane/route/route_table.h"
@@ -34,6 +35,7 @@ struct Tables {
     RouteTable routes;
     FlowTable flows;
     FragmentTracker fragments;
+    Observers observers{quiescence};
     Gate gate;
     HealthConsumer health;
     const std::vector<Untranslated> untranslated;

@@ -10,6 +10,7 @@
 #include "dataplane/endpoint/activity.h"
 #include "dataplane/endpoint/binding_table.h"
 #include "dataplane/kernel/kernel_path.h"
+#include "dataplane/observe/observers.h"
 #include "dataplane/packet/parse.h"
 #include "dataplane/worker/alarm.h"
 #include "dataplane/worker/burst.h"
@@ -20,6 +21,11 @@
 #include "dataplane/worker/worker.h"
 
 namespace heartgate::dataplane {
+
+struct WorkerContext;
+
+// observe.cpp: for captures and drop watches.
+void observe_drop(const WorkerContext& context, const rte_mbuf& mbuf, contract::DropReason reason) noexcept;
 
 struct TxBuffer {
     std::array<rte_mbuf*, kBurst> packets{};
@@ -48,9 +54,15 @@ struct WorkerContext {
     WorkerCounters counters;
 
     void count_held() noexcept { counters.held.set(std::uint64_t{hold.size()} + fragments.size()); }
+    // Where packets are looked at in this loop; 0: nowhere.
+    ObservationPoints observed = 0;
+
     // The one way in which a packet ends without being sent.
     [[gnu::noinline]] void drop(rte_mbuf* mbuf, contract::DropReason reason) noexcept {
         counters.count_drop(reason);
+        if (observed != 0) [[unlikely]] {
+            observe_drop(*this, *mbuf, reason);
+        }
         rte_pktmbuf_free(mbuf);
     }
 };

@@ -22,6 +22,8 @@ unsigned take_all(WorkerContext& context, Queue& queue, std::uint8_t port, Ready
 template <class Queue, class Ready>
 void drop_waiting(WorkerContext& context, Queue& queue, std::uint8_t port, contract::DropReason reason,
                   Ready&& ready) noexcept {
+    context.burst.port = port;
+    context.burst.egress = kAppliance;
     take_all(context, queue, port, ready, [&context, reason](std::uint16_t count) {
         for (unsigned i = 0; i < count; ++i) context.drop(context.burst.packets[i], reason);
     });

@@ -89,6 +89,11 @@ void punt(WorkerContext& context, Zone zone, PuntQueue queue, Permit permit, rte
 // Returns the number of packets.
 std::uint16_t forward_from_kernel(WorkerContext& context, const ZoneEntry& zone, std::uint32_t now_ms) noexcept;
 
+// observe.cpp: for captures and drop watches, if anybody looks. begin: each loop. sent: before the port takes them.
+void begin_observing(WorkerContext& context, std::uint32_t now_ms) noexcept;
+void observe_received(const WorkerContext& context, std::uint8_t port, std::uint16_t count) noexcept;
+void observe_sent(const WorkerContext& context, std::uint8_t port) noexcept;
+
 // recorded.h, send.h, rewrite.h, transmit.h: inline, since every packet goes through them.
 
 // reply.cpp: an ICMP error to the packet's sender, by the way it came. Leaves the packet alone.

@@ -4,7 +4,7 @@
 
 #include <rte_ethdev.h>
 
-#include "dataplane/worker/context.h"
+#include "dataplane/worker/stages.h"
 
 namespace heartgate::dataplane {
 
@@ -12,6 +12,9 @@ namespace heartgate::dataplane {
 inline void flush(WorkerContext& context, std::uint8_t to) noexcept {
     TxBuffer& buffer = context.tx[to];
     if (buffer.count == 0) return;
+    if (context.observed != 0) [[unlikely]] {
+        observe_sent(context, to);
+    }
     const PortQueues& port = context.deps.ports[to];
     const std::uint16_t sent = port.port_id == PortQueues::kNoPort
                                    ? std::uint16_t{0}

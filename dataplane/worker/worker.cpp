@@ -64,6 +64,7 @@ void Worker::drop_held() noexcept {
 unsigned Worker::iterate(std::uint32_t now_ms) noexcept {
     WorkerContext& context = *context_;
     if (context.deps.health != nullptr) context.deps.health->poll();
+    begin_observing(context, now_ms);
     unsigned work = 0;
     for (std::uint8_t port = 0; port < context.deps.ports.size(); ++port) {
         const std::uint16_t count = receive(context, port);
@@ -84,6 +85,8 @@ void Worker::inject(std::uint8_t port, rte_mbuf** packets, std::uint16_t count, 
     WorkerContext& context = *context_;
     std::copy_n(packets, count, context.burst.packets.begin());
     context.counters.rx.add(count);
+    begin_observing(context, now_ms);
+    observe_received(context, port, count);
     process(context, port, count, now_ms);
 }
 

@@ -32,6 +32,7 @@ class EndpointActivity;
 class FlowTable;
 class FragmentTracker;
 class KernelPath;
+class Observers;
 struct WorkerContext;
 
 // Something that is to be done in every loop of a worker, before it reads the generation: the health consumer.
@@ -91,6 +92,7 @@ struct WorkerDependencies {
     std::vector<PortQueues> ports;                 // at most kMostPorts
     rte_mempool* pool = nullptr;                   // for ICMP errors
     LoopHook* health = nullptr;                    // worker 0 only; may be null
+    const Observers* observers = nullptr;          // captures and drop watches; may be null
     bool translate = true;                         // source NAT for IPv4 from LAN to WAN
     std::span<const Untranslated> untranslated{};  // but not between these; outlives the worker
     MssClamp mss{};

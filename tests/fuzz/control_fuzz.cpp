@@ -29,6 +29,7 @@ struct Dataplane {
     Gate gate{endpoints};
     const ZoneTable zones = test::zones();
     HealthConsumer health{memory, endpoints, bindings, gate, quiescence};
+    Observers observers{quiescence};
     ControlRequests requests{{.memory = memory,
                               .health = health,
                               .endpoints = endpoints,
@@ -37,6 +38,8 @@ struct Dataplane {
                               .gate = gate,
                               .quiescence = quiescence,
                               .zones = zones,
+                              .observers = observers,
+                              .workers = 1,
                               .flow_reader = 1,
                               .statistics = [](heartgate::v1::Statistics&) {},
                               .alarms = [](heartgate::v1::TakeAlarmsReply&) {}}};

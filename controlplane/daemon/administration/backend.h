@@ -7,6 +7,7 @@
 #include <heartgate/v1/endpoint.pb.h>
 #include <heartgate/v1/event.pb.h>
 #include <heartgate/v1/flow.pb.h>
+#include <heartgate/v1/observation.pb.h>
 #include <heartgate/v1/policy.pb.h>
 #include <heartgate/v1/statistics.pb.h>
 
@@ -20,6 +21,15 @@ class AdministrationBackend {
 public:
     template <typename Response>
     using Answer = std::function<void(Expected<Response>)>;
+
+    // Where things go as they happen, until `end`: called once, by either side of a call.
+    template <typename Message>
+    struct Sink {
+        std::function<void(const Message&)> message;
+        std::function<void(const Expected<void>&)> end;
+        std::function<std::size_t()> waiting;  // messages that were not sent yet
+    };
+    using Stop = std::function<void()>;
 
     virtual ~AdministrationBackend() = default;
 
@@ -38,6 +48,10 @@ public:
     virtual void list_flows(const v1::ListFlowsRequest&, Answer<v1::ListFlowsResponse>) = 0;
     virtual void get_flow(const v1::GetFlowRequest&, Answer<v1::Flow>) = 0;
     virtual void count_flows(const v1::CountFlowsRequest&, Answer<v1::CountFlowsResponse>) = 0;
+
+    // Both give back what ends them; empty where they have ended already.
+    virtual Stop watch_drops(const v1::WatchDropsRequest&, Sink<v1::DroppedPacket>) = 0;
+    virtual Stop capture(const v1::CaptureRequest&, Sink<v1::CapturedPackets>) = 0;
 
     virtual void status(const v1::StatusRequest&, Answer<v1::StatusResponse>) = 0;
     virtual void create_token(const v1::CreateTokenRequest&, Answer<v1::CreateTokenResponse>) = 0;

@@ -7,6 +7,7 @@
 #include <heartgate/v1/endpoint.grpc.pb.h>
 #include <heartgate/v1/event.grpc.pb.h>
 #include <heartgate/v1/flow.grpc.pb.h>
+#include <heartgate/v1/observation.grpc.pb.h>
 #include <heartgate/v1/policy.grpc.pb.h>
 #include <heartgate/v1/statistics.grpc.pb.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 
 #include <chrono>
 
-#include "controlplane/daemon/administration/event_stream.h"
+#include "controlplane/daemon/administration/message_stream.h"
 #include "controlplane/daemon/administration/unary.h"
 
 namespace heartgate::control {
@@ -107,6 +108,29 @@ private:
     Place place_;
 };
 
+class Observation : public v1::ObservationService::CallbackService {
+public:
+    explicit Observation(Place place) : place_{place} {}
+    grpc::ServerWriteReactor<v1::DroppedPacket>* WatchDrops(Context* /*context*/,
+                                                            const v1::WatchDropsRequest* request) override {
+        return stream<v1::DroppedPacket>(*request, &Backend::watch_drops);
+    }
+    grpc::ServerWriteReactor<v1::CapturedPackets>* Capture(Context* /*context*/,
+                                                           const v1::CaptureRequest* request) override {
+        return stream<v1::CapturedPackets>(*request, &Backend::capture);
+    }
+
+private:
+    template <typename Message, typename Request, typename Method>
+    MessageStream<Message>* stream(const Request& request, Method method) {
+        return new MessageStream<Message>{
+            place_.loop, [&backend = place_.backend, request, method](Backend::Sink<Message> sink) -> Backend::Stop {
+                return (backend.*method)(request, std::move(sink));
+            }};
+    }
+    Place place_;
+};
+
 class Administration : public v1::AdministrationService::CallbackService {
 public:
     explicit Administration(Place place) : place_{place} {}
@@ -129,7 +153,12 @@ public:
         return place_.call(context, request, response, &Backend::list_events);
     }
     grpc::ServerWriteReactor<v1::Event>* Follow(Context* /*context*/, const v1::FollowEventsRequest* request) override {
-        return new EventStream{place_.loop, place_.backend, request->last()};
+        return new MessageStream<v1::Event>{
+            place_.loop,
+            [&backend = place_.backend, past = request->last()](const Backend::Sink<v1::Event>& sink) -> Backend::Stop {
+                const std::uint64_t number = backend.follow_events(past, sink.message);
+                return [&backend, number] { backend.unfollow_events(number); };
+            }};
     }
 
 private:
@@ -140,12 +169,19 @@ private:
 
 struct AdministrationServer::Parts {
     explicit Parts(Place place)
-        : endpoints{place}, policies{place}, statistics{place}, flows{place}, administration{place}, events{place} {}
+        : endpoints{place},
+          policies{place},
+          statistics{place},
+          flows{place},
+          observation{place},
+          administration{place},
+          events{place} {}
 
     Endpoints endpoints;
     Policies policies;
     StatisticsAnswers statistics;
     Flows flows;
+    Observation observation;
     Administration administration;
     Events events;
     std::unique_ptr<grpc::Server> server;
@@ -170,6 +206,7 @@ Expected<std::unique_ptr<AdministrationServer>> AdministrationServer::listen(con
     builder.RegisterService(&parts->policies);
     builder.RegisterService(&parts->statistics);
     builder.RegisterService(&parts->flows);
+    builder.RegisterService(&parts->observation);
     builder.RegisterService(&parts->administration);
     builder.RegisterService(&parts->events);
     const mode_t mask = umask(0077);

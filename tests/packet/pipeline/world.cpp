@@ -198,6 +198,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
         made.mac = machines[name];
         return made;
     };
+    observers = std::make_unique<Observers>(*quiescence);
     worker = std::make_unique<Worker>(
         0, WorkerDependencies{.flows = *flows,
                               .endpoints = *endpoints,
@@ -211,6 +212,7 @@ World::World(const WorldOptions& options) : zones_{zones(options.lan_vlan)}, unt
                               .zones = zones_,
                               .ports = {queues(0, "gateway-lan", true), queues(1, "gateway-wan", options.wan_exists)},
                               .pool = packet_pool(),
+                              .observers = observers.get(),
                               .untranslated = untranslated_,
                               .mss = options.mss,
                               .punt_rates = options.punt_rates,

@@ -23,6 +23,7 @@
 #include "dataplane/flow/flow_table.h"
 #include "dataplane/fragment/fragment_tracker.h"
 #include "dataplane/kernel/kernel_path.h"
+#include "dataplane/observe/observers.h"
 #include "dataplane/policy/gate.h"
 #include "dataplane/route/route_table.h"
 #include "dataplane/worker/worker.h"
@@ -100,6 +101,7 @@ public:
     std::unique_ptr<Gate> gate;
     std::unique_ptr<FlowTable> flows;
     FragmentTracker fragments;
+    std::unique_ptr<Observers> observers;
     std::unique_ptr<Worker> worker;
     FakeKernel kernel;
     std::vector<Route> route_list;

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -114,6 +115,7 @@ struct Fixture : Eal {
     Gate gate{endpoints};
     const ZoneTable zones = test::zones();
     HealthConsumer health{memory, endpoints, bindings, gate, quiescence};
+    Observers observers{quiescence};
     ControlRequests requests{{.memory = memory,
                               .health = health,
                               .endpoints = endpoints,
@@ -122,6 +124,8 @@ struct Fixture : Eal {
                               .gate = gate,
                               .quiescence = quiescence,
                               .zones = zones,
+                              .observers = observers,
+                              .workers = 1,
                               .flow_reader = 1,
                               .statistics = [](v1::Statistics& reply) { reply.add_workers()->set_lcore(3); },
                               .alarms = [](v1::TakeAlarmsReply& reply) { reply.add_alarms()->set_text("spoof"); }}};
@@ -391,6 +395,109 @@ TEST_CASE_METHOD(Fixture, "alarms are handed to whom asks") {
     const v1::TakeAlarmsReply reply = Client{path}.ask(request).take_alarms();
     REQUIRE(reply.alarms_size() == 1);
     CHECK(reply.alarms(0).text() == "spoof");
+}
+
+namespace {
+
+// A frame without a pool, of 60 bytes.
+struct LooseFrame {
+    LooseFrame() {
+        bytes[12] = 0x08;  // IPv4
+        bytes[14] = 0x45;
+        bytes[26] = 10;
+        bytes[29] = 7;
+        mbuf.buf_addr = bytes.data();
+        mbuf.data_len = static_cast<std::uint16_t>(bytes.size());
+        mbuf.pkt_len = mbuf.data_len;
+        mbuf.nb_segs = 1;
+    }
+    std::array<std::uint8_t, 60> bytes{};
+    rte_mbuf mbuf{};
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "an observation is started, gives what was seen, and is stopped") {
+    const Client client{path};
+    v1::DataplaneRequest start;
+    start.mutable_start_observation()->add_reasons("no-route");
+    const std::uint64_t drops = client.ask(start).start_observation().id();
+    start.mutable_start_observation()->clear_reasons();
+    start.mutable_start_observation()->set_pcapng(true);
+    start.mutable_start_observation()->add_points("drop");
+    const std::uint64_t capture = client.ask(start).start_observation().id();
+    CHECK(observers.points() == bit(ObservationPoint::kDropped));
+
+    const LooseFrame frame;
+    for (const auto reason : {contract::DropReason::kNoRoute, contract::DropReason::kRuleDrop}) {
+        observers.see(0, {.point = ObservationPoint::kDropped, .port = 1, .reason = reason}, frame.mbuf, 1000);
+    }
+    v1::DataplaneRequest take;
+    take.mutable_take_observation()->set_id(drops);
+    take.mutable_take_observation()->set_most(10);
+    const v1::TakeObservationReply seen = client.ask(take).take_observation();
+    REQUIRE(seen.packets_size() == 1);
+    CHECK(seen.count() == 1);
+    CHECK(seen.packets(0).reason() == "no-route");
+    CHECK(seen.packets(0).zone() == "wan");
+    CHECK(seen.packets(0).length() == 60);
+    CHECK(seen.packets(0).source() == std::string("\x0a\x00\x00\x07", 4));
+    const std::int64_t now_ns = std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds{1};
+    CHECK(seen.packets(0).unix_ns() <= now_ns);
+    CHECK(seen.packets(0).unix_ns() > now_ns - 60'000'000'000);
+    CHECK(client.ask(take).take_observation().count() == 0);
+
+    take.mutable_take_observation()->set_id(capture);
+    take.mutable_take_observation()->set_most(1);
+    const v1::TakeObservationReply first = client.ask(take).take_observation();
+    CHECK(first.count() == 1);
+    CHECK_THAT(first.pcapng(), Catch::StartsWith("\x0a\x0d\x0d\x0a") && Catch::Contains("dropped: no-route"));
+    const v1::TakeObservationReply second = client.ask(take).take_observation();
+    CHECK(second.count() == 1);
+    CHECK_THAT(second.pcapng(), !Catch::Contains("\x0a\x0d\x0d\x0a") && Catch::Contains("dropped: rule-drop"));
+
+    v1::DataplaneRequest stop;
+    for (const std::uint64_t id : {drops, capture}) {
+        stop.mutable_stop_observation()->set_id(id);
+        CHECK(client.ask(stop).error().empty());
+    }
+    CHECK(observers.points() == 0);
+    CHECK_THAT(client.ask(take).error(), Catch::Contains("no such observation"));
+}
+
+TEST_CASE_METHOD(Fixture, "an observation that cannot be is refused, and one ends with its connection") {
+    v1::DataplaneRequest start;
+    {
+        const Client client{path};
+        const auto refusal = [&](auto change) {
+            start.mutable_start_observation();
+            v1::DataplaneRequest wrong = start;
+            change(*wrong.mutable_start_observation());
+            return client.ask(wrong).error();
+        };
+        CHECK_THAT(refusal([](auto& request) { request.add_reasons("bad-luck"); }), Catch::Contains("'bad-luck'"));
+        CHECK_THAT(refusal([](auto& request) { request.add_zones("dmz"); }), Catch::Contains("allowed: lan, wan, "));
+        CHECK_THAT(refusal([](auto& request) { request.add_points("fx"); }), Catch::Contains("rx, tx, drop"));
+        CHECK_THAT(refusal([](auto& request) { request.set_per_second(10'001); }), Catch::Contains("10000"));
+        CHECK_THAT(refusal([](auto& request) {
+                       request.mutable_filter()->add_instructions(0x0005'0000'0000'0000U | 9);  // jumps out
+                   }),
+                   Catch::Contains("no valid BPF program"));
+        CHECK(observers.points() == 0);
+        for (std::size_t i = 0; i < Observers::kMost; ++i) {
+            CHECK(client.ask(start).error().empty());
+        }
+        CHECK_THAT(client.ask(start).error(), Catch::Contains("end one first"));
+    }
+    const Client another{path};
+    const auto free_again = [&] { return another.ask(start).error().empty(); };
+    for (unsigned tries = 0; tries < 1000 && observers.points() != 0; ++tries) {
+        v1::DataplaneRequest nothing;
+        nothing.mutable_statistics();
+        (void)another.ask(nothing);  // the server's loop has gone round
+    }
+    CHECK(observers.points() == 0);
+    CHECK(free_again());
 }
 
 TEST_CASE_METHOD(Fixture, "activity names the endpoints seen lately, with their age") {

@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "heartgate/v1/endpoint.grpc.pb.h"
 #include "heartgate/v1/event.grpc.pb.h"
 #include "heartgate/v1/flow.grpc.pb.h"
+#include "heartgate/v1/observation.grpc.pb.h"
 #include "heartgate/v1/policy.grpc.pb.h"
 #include "tests/unit/pki/temporary_directory.h"
 
@@ -156,6 +158,46 @@ private:
     }
 };
 
+class Observation final : public v1::ObservationService::Service {
+public:
+    grpc::Status WatchDrops(grpc::ServerContext*, const v1::WatchDropsRequest* request,
+                            grpc::ServerWriter<v1::DroppedPacket>* writer) override {
+        watch = *request;
+        v1::DroppedPacket packet;
+        packet.set_unix_ns(1'700'000'000'123'456'000);
+        packet.set_reason("source-heartbeat");
+        packet.set_zone("lan");
+        packet.set_length(74);
+        packet.set_source_mac(std::string("\x02\x00\x00\x00\x00\x01", 6));
+        packet.set_ether_type(0x0800);
+        packet.set_protocol(6);
+        packet.set_source(std::string("\x0A\x0A\x00\x14", 4));
+        packet.set_source_port(40'000);
+        packet.set_destination(std::string("\xC6\x12\x00\x01", 4));
+        packet.set_destination_port(443);
+        packet.set_source_host("adserver");
+        for (std::uint64_t lost : {0U, 12U}) {
+            packet.set_lost(lost);
+            writer->Write(packet);
+        }
+        return grpc::Status::OK;
+    }
+    grpc::Status Capture(grpc::ServerContext*, const v1::CaptureRequest* request,
+                         grpc::ServerWriter<v1::CapturedPackets>* writer) override {
+        capture = *request;
+        v1::CapturedPackets piece;
+        piece.set_packets(2);
+        for (const auto* part : {"first ", "second"}) {
+            piece.set_pcapng(part);
+            piece.set_lost(piece.lost() + 3);
+            writer->Write(piece);
+        }
+        return grpc::Status::OK;
+    }
+    v1::WatchDropsRequest watch;
+    v1::CaptureRequest capture;
+};
+
 class Events final : public v1::EventService::Service {
     grpc::Status Follow(grpc::ServerContext*, const v1::FollowEventsRequest* request,
                         grpc::ServerWriter<v1::Event>* writer) override {
@@ -186,6 +228,7 @@ public:
         builder.RegisterService(&policies);
         builder.RegisterService(&administration_);
         builder.RegisterService(&flows);
+        builder.RegisterService(&observation);
         builder.RegisterService(&events_);
         server_ = builder.BuildAndStart();
         REQUIRE(server_);
@@ -196,6 +239,7 @@ public:
     Endpoints endpoints;
     Policies policies;
     Flows flows;
+    Observation observation;
 
 private:
     Administration administration_;
@@ -394,6 +438,49 @@ TEST_CASE("flow count takes the same filters and adds up") {
     CHECK(result.code == kOk);
     CHECK(gateway.flows.count.filter().protocol() == 17);
     CHECK_THAT(result.out, Contains("udp") && Contains("established") && Contains("12") && Contains("3"));
+}
+
+TEST_CASE("drop watch shows each packet with its reason and says what it left out") {
+    const Gateway gateway;
+    const auto result =
+        hgctl(gateway.socket(), {"drop", "watch", "--reason", "source-heartbeat", "--reason", "rule-drop", "--source",
+                                 "10.10.0.0/24", "--protocol", "tcp", "--rate", "50"});
+    CHECK(result.code == kOk);
+    CHECK_THAT(result.out, Contains("source-heartbeat") && Contains("tcp") && Contains("10.10.0.20:40000 (adserver)") &&
+                               Contains("198.18.0.1:443") && Contains("74 bytes") && Contains("02:00:00:00:00:01") &&
+                               Contains(".123456") && Contains("... 12 more, not shown"));
+    CHECK(gateway.observation.watch.reasons_size() == 2);
+    CHECK(gateway.observation.watch.per_second() == 50);
+    CHECK(gateway.observation.watch.filter().instructions_size() > 4);
+
+    const auto one = hgctl(gateway.socket(), {"drop", "watch", "--count", "1", "--output", "json"});
+    CHECK(one.code == kOk);
+    CHECK(std::count(one.out.begin(), one.out.end(), '\n') == 1);
+    CHECK(gateway.observation.watch.filter().instructions_size() == 0);
+}
+
+TEST_CASE("capture writes the file as it comes and says how much is in it") {
+    const Gateway gateway;
+    const auto file = (gateway.directory.path() / "capture.pcapng").string();
+    const auto result =
+        hgctl(gateway.socket(), {"capture", "--filter", "host 10.10.0.20 and tcp", "--write", file, "--at", "drop",
+                                 "--count", "4", "--seconds", "9", "--snap-length", "96"});
+    CHECK(result.code == kOk);
+    std::ifstream written(file);
+    CHECK(std::string(std::istreambuf_iterator<char>(written), {}) == "first second");
+    CHECK_THAT(result.err, Contains("4 packets in " + file) && Contains("6 lost"));
+    const v1::CaptureRequest& request = gateway.observation.capture;
+    CHECK(request.points_size() == 1);
+    CHECK(request.count() == 4);
+    CHECK(request.seconds() == 9);
+    CHECK(request.snap_length() == 96);
+    CHECK(request.filter().instructions_size() > 4);
+
+    const auto wrong = hgctl("/x", {"capture", "--filter", "hosst 10.10.0.20", "--write", file});
+    CHECK(wrong.code == kUsage);
+    CHECK_THAT(wrong.err, Contains("hosst") && Contains("pcap-filter(7)"));
+    CHECK(hgctl(gateway.socket(), {"capture", "--write", "/nonexistent/file"}).code == kFailed);
+    CHECK(hgctl("/x", {"capture"}).code == kUsage);
 }
 
 TEST_CASE("no heartgated and no dataplane are told apart in words") {

@@ -128,6 +128,75 @@ TEST_CASE("an alarm of the dataplane is an event, once") {
     CHECK(seen.size() == 1);
 }
 
+TEST_CASE("a drop watch gives packets as they come, and ends with its caller") {
+    Office office;
+    std::vector<v1::DroppedPacket> seen;
+    v1::WatchDropsRequest request;
+    request.add_reasons("rule-drop");
+    v1::TakeObservationReply& one = office.dataplane->observed.emplace_back();
+    one.add_packets()->set_reason("rule-drop");
+    one.set_count(1);
+    office.dataplane->observed.push_back(one);
+    const auto stop = office.daemon->watch_drops(
+        request, {.message = [&](const v1::DroppedPacket& packet) { seen.push_back(packet); },
+                  .end = [](const Expected<void>&) { FAIL("nobody has ended it"); },
+                  .waiting = [] { return std::size_t{0}; }});
+    REQUIRE(office.until([&] { return seen.size() == 2; }));
+    CHECK(seen[0].reason() == "rule-drop");
+    CHECK(office.dataplane->observation.reasons(0) == "rule-drop");
+    CHECK(office.dataplane->observation.per_second() == 100);
+    CHECK_FALSE(office.dataplane->observation.pcapng());
+    CHECK(office.dataplane->stopped_observation == 0);
+    stop();
+    REQUIRE(office.until([&] { return office.dataplane->stopped_observation == 7; }));
+}
+
+TEST_CASE("a capture ends after its packets, one that is refused says why") {
+    Office office;
+    v1::CaptureRequest request;
+    request.set_count(5);
+    for (const std::uint32_t count : {3U, 2U}) {
+        v1::TakeObservationReply& piece = office.dataplane->observed.emplace_back();
+        piece.set_pcapng(std::string(count, 'x'));
+        piece.set_count(count);
+    }
+    std::string file;
+    std::optional<Expected<void>> end;
+    const auto capture = [&] {
+        end.reset();
+        return office.daemon->capture(request,
+                                      {.message = [&](const v1::CapturedPackets& piece) { file += piece.pcapng(); },
+                                       .end = [&](const Expected<void>& result) { end = result; },
+                                       .waiting = [] { return std::size_t{0}; }});
+    };
+    (void)capture();
+    REQUIRE(office.until([&] { return end.has_value(); }));
+    CHECK(end->has_value());
+    CHECK(file == "xxxxx");
+    CHECK(office.dataplane->most_taken == 2);  // no more than were still wanted
+    CHECK(office.dataplane->observation.pcapng());
+    REQUIRE(office.until([&] { return office.dataplane->stopped_observation == 7; }));
+
+    request.add_reasons("bad-luck");
+    (void)capture();
+    REQUIRE(office.until([&] { return end.has_value(); }));
+    CHECK(end->error().message == "drop reason 'bad-luck'");
+}
+
+TEST_CASE("a capture ends after its time, with what is there by then") {
+    Office office;
+    v1::CaptureRequest request;
+    request.set_seconds(1);
+    const Instant begun = std::chrono::steady_clock::now();
+    bool ended = false;
+    const auto stop =
+        office.daemon->capture(request, {.message = [](const v1::CapturedPackets&) {},
+                                         .end = [&](const Expected<void>& result) { ended = result.has_value(); },
+                                         .waiting = [] { return std::size_t{0}; }});
+    REQUIRE(office.until([&] { return ended; }));
+    CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::seconds{1});
+}
+
 TEST_CASE("the dataplane filters flows by numbers in place of names") {
     Office office;
     std::optional<Expected<v1::ListFlowsResponse>> flows;

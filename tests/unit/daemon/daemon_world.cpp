@@ -69,6 +69,22 @@ void FakeDataplane::answer(std::string_view frame) {
         reply.mutable_statistics()->set_generation(5);
     } else if (request.has_take_alarms()) {
         *reply.mutable_take_alarms() = std::exchange(alarms, {});
+    } else if (request.has_start_observation()) {
+        observation = request.start_observation();
+        if (observation.reasons_size() > 0 && observation.reasons(0) == "bad-luck") {
+            reply.set_error("drop reason 'bad-luck'");
+        }
+        reply.mutable_start_observation()->set_id(7);
+    } else if (request.has_take_observation()) {
+        most_taken = request.take_observation().most();
+        reply.mutable_take_observation();
+        if (!observed.empty()) {
+            *reply.mutable_take_observation() = observed.front();
+            observed.pop_front();
+        }
+    } else if (request.has_stop_observation()) {
+        stopped_observation = request.stop_observation().id();
+        reply.mutable_stop_observation();
     } else if (request.has_get_flow()) {
         reply.mutable_get_flow();
         if (request.get_flow().id() == "1") reply.mutable_get_flow()->mutable_flow()->set_source_endpoint(1);

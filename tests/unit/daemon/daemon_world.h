@@ -151,6 +151,10 @@ public:
     AppliedRings rings;
     v1::FlowFilter flow_filter;                     // as it last came
     v1::TakeAlarmsReply alarms;                     // for the next one that asks
+    v1::StartObservationRequest observation;        // as it last came
+    std::deque<v1::TakeObservationReply> observed;  // one for each that asks, then empty ones
+    std::uint64_t stopped_observation = 0;          // its id
+    std::uint32_t most_taken = 0;                   // of the last one that asked
 
 private:
     void accept();
