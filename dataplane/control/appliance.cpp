@@ -89,6 +89,7 @@ Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(co
         load_standalone_policy();
         server_ = std::make_unique<ControlServer>(loop_, config_.control_socket, *requests_);
         workers_->launch();
+        telemetry_ = std::make_unique<Telemetry>(*tables_, *workers_);
     } catch (...) {
         workers_.reset();
         close_ports();
@@ -97,6 +98,7 @@ Appliance::Appliance(const Config& config) : config_{config}, pool_{make_pool(co
 }
 
 Appliance::~Appliance() {
+    telemetry_.reset();
     server_.reset();
     workers_.reset();
     kernel_.reset();

@@ -15,6 +15,7 @@
 #include "dataplane/control/alarms.h"
 #include "dataplane/control/kernel_side.h"
 #include "dataplane/control/tables.h"
+#include "dataplane/control/telemetry.h"
 #include "dataplane/control/workers.h"
 #include "dataplane/port/port.h"
 
@@ -46,6 +47,7 @@ private:
     std::unique_ptr<KernelSide> kernel_;
     std::unique_ptr<Workers> workers_;
     Alarms alarms_;
+    std::unique_ptr<Telemetry> telemetry_;
     boost::asio::io_context loop_;
     std::unique_ptr<ControlRequests> requests_;
     std::unique_ptr<ControlServer> server_;

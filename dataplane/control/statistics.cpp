@@ -18,12 +18,16 @@ void add_port(const std::string& name, const Port& port, v1::Statistics& statist
     entry.set_rx_bytes(counters.ibytes);
     entry.set_tx_packets(counters.opackets);
     entry.set_tx_bytes(counters.obytes);
-    entry.set_rx_missed(counters.imissed + counters.rx_nombuf);
+    entry.set_rx_missed(counters.imissed);
+    entry.set_rx_no_mbuf(counters.rx_nombuf);
+    entry.set_rx_errors(counters.ierrors);
+    entry.set_tx_errors(counters.oerrors);
 }
 
-void add_worker(std::uint16_t core, const WorkerCounters& counters, v1::Statistics& statistics) {
+void add_worker(const Workers& workers, std::size_t worker, v1::Statistics& statistics) {
+    const WorkerCounters& counters = workers.counters(worker);
     v1::WorkerStatistics& entry = *statistics.add_workers();
-    entry.set_lcore(core);
+    entry.set_lcore(workers.core(worker));
     entry.set_rx_packets(counters.rx.load());
     entry.set_from_kernel(counters.from_kernel.load());
     entry.set_generated(counters.generated.load());
@@ -34,6 +38,9 @@ void add_worker(std::uint16_t core, const WorkerCounters& counters, v1::Statisti
     entry.set_loops(counters.loops.load());
     entry.set_busy_cycles(counters.busy_cycles.load());
     entry.set_total_cycles(counters.total_cycles.load());
+    for (const Counter& bursts : counters.bursts) entry.add_bursts(bursts.load());
+    entry.set_busy_permille(workers.busy_permille(worker));
+    entry.set_silent_s(workers.silent_s(worker));
 }
 
 }  // namespace
@@ -42,7 +49,7 @@ void add_statistics(const std::vector<PortConfig>& configs, const std::vector<Po
                     v1::Statistics& statistics) {
     for (std::size_t port = 0; port < ports.size(); ++port) add_port(configs[port].name, ports[port], statistics);
     for (std::size_t worker = 0; worker < workers.size(); ++worker) {
-        add_worker(workers.core(worker), workers.counters(worker), statistics);
+        add_worker(workers, worker, statistics);
     }
     for (std::size_t reason = 1; reason < contract::kDropReasons; ++reason) {
         std::uint64_t sum = 0;

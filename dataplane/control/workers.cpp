@@ -9,8 +9,10 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "dataplane/port/eal.h"
 #include "dataplane/port/signals.h"
@@ -49,9 +51,15 @@ void Workers::stop() noexcept {
 
 void Workers::look() {
     for (const auto& thread : threads_) {
-        const std::uint64_t loops = thread->worker.counters().loops.load();
+        const WorkerCounters& counters = thread->worker.counters();
+        const std::uint64_t loops = counters.loops.load();
         thread->silent = loops == thread->loops ? thread->silent + 1 : 0;
         thread->loops = loops;
+        const std::uint64_t busy = counters.busy_cycles.load();
+        const std::uint64_t total = counters.total_cycles.load();
+        const std::uint64_t passed = total - std::exchange(thread->total_cycles, total);
+        const std::uint64_t moving = busy - std::exchange(thread->busy_cycles, busy);
+        thread->busy_permille = passed == 0 ? 0 : static_cast<std::uint32_t>(std::min(moving, passed) * 1000 / passed);
     }
 }
 

@@ -32,10 +32,17 @@ public:
     }
     [[nodiscard]] std::uint16_t core(std::size_t worker) const noexcept { return config_.cores[worker]; }
 
-    // Control thread, once a second: counts how often in a row a worker has not gone round since the last call.
+    // Control thread, once a second: counts how often in a row a worker has not gone round since the last call, and how
+    // busy it was. What it found is read by any thread.
     void look();
     // As of the last look(); 0: it goes round. A sleeping worker does, every millisecond.
-    [[nodiscard]] std::uint32_t silent_s(std::size_t worker) const noexcept { return threads_[worker]->silent; }
+    [[nodiscard]] std::uint32_t silent_s(std::size_t worker) const noexcept {
+        return threads_[worker]->silent.load(std::memory_order_relaxed);
+    }
+    // Share of the second before the last look() that went into loops that moved packets, in thousandths.
+    [[nodiscard]] std::uint32_t busy_permille(std::size_t worker) const noexcept {
+        return threads_[worker]->busy_permille.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] const AlarmQueue& alarms(std::size_t worker) const noexcept {
         return threads_[worker]->worker.alarms();
     }
@@ -49,8 +56,11 @@ private:
         Worker worker;
         const std::atomic<bool>* stop = nullptr;
         int realtime_priority = 0;
-        std::uint64_t loops = 0;   // as of the last look
-        std::uint32_t silent = 0;  // looks in a row without a loop between them
+        std::uint64_t loops = 0;  // as of the last look, and the two below
+        std::uint64_t busy_cycles = 0;
+        std::uint64_t total_cycles = 0;
+        std::atomic<std::uint32_t> silent{0};  // looks in a row without a loop between them
+        std::atomic<std::uint32_t> busy_permille{0};
     };
     static int run(void* thread) noexcept;
 

@@ -67,11 +67,13 @@ std::vector<std::string> eal_arguments(const Config& config) {
     }
     std::vector<std::string> arguments{
         "heartgate-dataplane", "--proc-type=primary", "--file-prefix=" + dpdk.file_prefix,
-        "--lcores=" + lcores,  "--main-lcore=0",      "--no-telemetry"};
+        "--lcores=" + lcores,  "--main-lcore=0",
+    };
     // net_tap reports a qdisc that only rte_flow would need as an error at each start. Of a driver that is loaded
     // later the first level given counts.
     arguments.emplace_back("--log-level=pmd.net.tap:critical");
     arguments.emplace_back("--log-level=*:warning");
+    arguments.emplace_back("--log-level=lib.telemetry:error");  // it warns that nobody uses its first protocol
     if (dpdk.hugepages) {
         arguments.push_back(fmt::format("--socket-mem={}", dpdk.memory_mb));
         arguments.push_back(fmt::format("--socket-limit={}", dpdk.memory_mb));

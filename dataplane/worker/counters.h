@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,21 +27,26 @@ private:
 };
 
 struct alignas(64) WorkerCounters {
-    Counter rx;             // packets from ports
-    Counter from_kernel;    // packets from the exception path
-    Counter generated;      // ICMP errors and TCP resets
-    Counter tx;             // packets that a port has taken
-    Counter punted;         // packets handed to the kernel
-    Counter held;           // waiting for a neighbour now
-    Counter loops;          // turns of the worker's loop
-    Counter busy_cycles;    // TSC cycles in loops that moved a packet
-    Counter total_cycles;   // TSC cycles since run() began, sleeps included
-    Counter redecided;      // hits that were decided anew, since a word, the policy or the MAC had changed
-    Counter flows_created;  // by this worker's misses
+    Counter rx;                     // packets from ports
+    Counter from_kernel;            // packets from the exception path
+    Counter generated;              // ICMP errors and TCP resets
+    Counter tx;                     // packets that a port has taken
+    Counter punted;                 // packets handed to the kernel
+    Counter held;                   // waiting for a neighbour now
+    Counter loops;                  // turns of the worker's loop
+    Counter busy_cycles;            // TSC cycles in loops that moved a packet
+    Counter total_cycles;           // TSC cycles since run() began, sleeps included
+    Counter redecided;              // hits that were decided anew, since a word, the policy or the MAC had changed
+    Counter flows_created;          // by this worker's misses
+    std::array<Counter, 6> bursts;  // receptions of 1 packet, 2 to 3, 4 to 7, 8 to 15, 16 to 31, 32
     std::array<Counter, contract::kDropReasons> drops;  // by DropReason
 
     [[nodiscard]] const Counter& drop(contract::DropReason reason) const noexcept {
         return drops[static_cast<std::size_t>(reason)];
+    }
+    // `packets`: 1 to 32.
+    void count_burst(unsigned packets) noexcept {
+        bursts[static_cast<std::size_t>(std::bit_width(packets)) - 1].add(1);
     }
     void count_drop(contract::DropReason reason) noexcept { drops[static_cast<std::size_t>(reason)].add(1); }
     [[nodiscard]] std::uint64_t dropped() const noexcept {

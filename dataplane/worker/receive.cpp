@@ -12,6 +12,7 @@ std::uint16_t receive(WorkerContext& context, std::uint8_t from) noexcept {
     const std::uint16_t count = rte_eth_rx_burst(port.port_id, port.rx_queue, context.burst.packets.data(), kBurst);
     if (count > 0) {
         context.counters.rx.add(count);
+        context.counters.count_burst(count);
         if (context.observed != 0) [[unlikely]] {
             observe_received(context, from, count);
         }

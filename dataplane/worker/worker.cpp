@@ -85,6 +85,7 @@ void Worker::inject(std::uint8_t port, rte_mbuf** packets, std::uint16_t count, 
     WorkerContext& context = *context_;
     std::copy_n(packets, count, context.burst.packets.begin());
     context.counters.rx.add(count);
+    if (count > 0) context.counters.count_burst(count);
     begin_observing(context, now_ms);
     observe_received(context, port, count);
     process(context, port, count, now_ms);

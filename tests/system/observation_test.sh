@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Seeing inside, on real packets: drops as they happen, captures that Wireshark reads, flows, alarms, counters that add
+# up, DPDK's telemetry.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export HEARTGATE_LAB=hgsee
@@ -12,6 +13,7 @@ readonly CAPTURE=$RUN/gateway/capture.pcapng
 
 pings() { on "$1" ping -n -c 1 -W 1 "$SERVER"; }
 address_of() { on "$1" ip -4 -json address show dev eth0 | jq -r '.[0].addr_info[0].local'; }
+telemetry() { tests/system/tools/telemetry.py "$HEARTGATE_LAB-lab" "$1"; }
 rows() { tshark -r "$CAPTURE" -T fields -e frame.interface_name -e ip.src -e ip.dst -e frame.comment -Y icmp 2>/dev/null; }
 has_row() { rows | grep -qP "$1"; }
 claim() { # the device says to be the gateway, by ARP
@@ -65,4 +67,8 @@ check "who claims the gateway's address is an event" wait_until 15 told_once
 check "which is told once, and counted" wait_until 15 raised
 
 check "the counters add up" wait_until 20 adds_up
+check "telemetry: workers" bash -c "$(declare -f telemetry); telemetry /heartgate/workers | jq -e '.[\"/heartgate/workers\"].worker_0 | .rx_packets > 0 and .tx_packets > 0'"
+check "telemetry: drops by reason" bash -c "$(declare -f telemetry); telemetry /heartgate/drops | jq -e '.[\"/heartgate/drops\"].source_heartbeat > 0'"
+check "telemetry: flows" bash -c "$(declare -f telemetry); telemetry /heartgate/flows | jq -e '.[\"/heartgate/flows\"] | .flows > 0 and .capacity > .flows'"
+check "telemetry: help with units" bash -c "$(declare -f telemetry); telemetry /help,/heartgate/latency | grep -q microseconds"
 exit $failed
