@@ -53,6 +53,13 @@ def pipeline_rows(best, cycles_per_second):
     return rows
 
 
+def latency_rows(best):
+    """`best`: name -> (value, unit), as bench/latency prints them."""
+    return [Row(f"change of health in the ring -> applied, a worker that is never idle, {quantile}",
+                best[f"ring to applied, {quantile}"][0], "us", "promised: from the listener on", most)
+            for quantile, most in (("p50", 100), ("p99", 1000), ("maximum", None))]
+
+
 def memif_rows(results, flows):
     """`results`: as memif.measure() gives them; the first is testpmd io."""
     base = results[0]["received_pps"]

@@ -14,6 +14,7 @@ import promises
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIPELINE = ROOT / "build/bench/pipeline/pipeline"
+LATENCY = ROOT / "build/bench/latency/latency"
 
 
 def parse_arguments():
@@ -22,7 +23,7 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one round over net_memif (default 2)")
     parser.add_argument("--flows", type=int, default=10_000, help="flows over net_memif (default 10,000)")
     parser.add_argument("--json", type=pathlib.Path, help="write the results to this file, too")
-    parser.add_argument("--only", choices=("pipeline", "memif"), help="measure only this")
+    parser.add_argument("--only", choices=("pipeline", "latency", "memif"), help="measure only this")
     parser.add_argument("--instructions", action="store_true",
                         help="only count the hit path's instructions per packet; fails if they are more than expected")
     parser.add_argument("--detail", action="store_true", help="with --instructions: also by function")
@@ -30,11 +31,11 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def measure_pipeline(rounds):
+def measure(program, rounds):
     """name -> (value, unit), the best of the rounds; the program prints one line per measurement."""
     best = {}
     for _ in range(rounds):
-        output = subprocess.run([PIPELINE], check=True, stdout=subprocess.PIPE, text=True).stdout
+        output = subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout
         for line in output.splitlines():
             if not line.startswith("{"):
                 continue
@@ -50,10 +51,12 @@ def main():
     if arguments.instructions:
         return 0 if instructions.check(arguments.accept, arguments.detail) else 1
     rows = []
-    if arguments.only != "memif":
-        best = measure_pipeline(arguments.rounds)
+    if arguments.only in (None, "pipeline"):
+        best = measure(PIPELINE, arguments.rounds)
         rows += promises.pipeline_rows(best, best["clock"][0] * 1e6)
-    if arguments.only != "pipeline":
+    if arguments.only in (None, "latency"):
+        rows += promises.latency_rows(measure(LATENCY, arguments.rounds))
+    if arguments.only in (None, "memif"):
         results = memif.measure(arguments.rounds, arguments.seconds, arguments.flows)
         rows += promises.memif_rows(results, arguments.flows)
     print(f"bursts of 32 packets, one core, best of {arguments.rounds} interleaved rounds")

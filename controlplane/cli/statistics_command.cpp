@@ -110,6 +110,7 @@ void print_statistics(const Context& context, const v1::Statistics& statistics) 
     sheet.add("Alarms", fmt::format("{} raised, {} told (see `hgctl event list`), {} repeated, {} lost{}",
                                     alarms.raised(), alarms.told(), alarms.repeated(), alarms.lost(),
                                     alarms.untold() == 0 ? "" : fmt::format(", {} in the log alone", alarms.untold())));
+    sheet.add("Heartbeat to ring", latency_text(statistics.queued_latency()));
     sheet.add("Heartbeat to applied", latency_text(statistics.isolation_latency()));
     sheet.add("Generation", number(statistics.generation()));
     sheet.print(context.out, context.colours);

@@ -221,6 +221,7 @@ void Daemon::statistics(const v1::GetStatisticsRequest& /*request*/, Answer<v1::
         heartbeats.set_accepted(intake_.accepted());
         heartbeats.set_streams(intake_.streams());
         refusals_.fill(heartbeats);
+        producer_.queued().fill(*statistics.mutable_queued_latency());
         answer(std::move(statistics));
     });
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "controlplane/daemon/clock.h"
+
 namespace heartgate::control {
 
 using contract::EndpointState;
@@ -99,6 +101,7 @@ bool HealthProducer::put(HealthMessage& message, bool health) {
     message.checksum = contract::checksum(message);
     if (!(health ? rings_->put_health(message) : rings_->put_sync(message))) return false;
     ++sequence_;
+    if (message.received_ns != 0) queued_.add(monotonic_ns() - message.received_ns);
     return true;
 }
 

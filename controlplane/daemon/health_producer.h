@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "controlplane/common/ip_network.h"
+#include "controlplane/daemon/latency.h"
 #include "controlplane/daemon/message_ring.h"
 #include "controlplane/health/endpoint_health.h"
 #include "dataplane/contract/endpoint_word.h"
@@ -54,6 +55,9 @@ public:
     // About how many bindings the dataplane has no room for, as of the last time they were sent. Their endpoints'
     // health is not enforced until there is room.
     [[nodiscard]] std::uint64_t without_room() const { return without_room_; }
+
+    // Heartbeat read by the listener -> handed to the dataplane's ring.
+    [[nodiscard]] const Latency& queued() const { return queued_; }
 
 private:
     enum class Phase { kDetached, kSyncing, kEndSent, kSynced };
@@ -96,6 +100,7 @@ private:
     std::deque<contract::HealthMessage> sync_;         // bindings still to go through the sync ring
     std::vector<std::uint32_t> sync_states_;           // endpoints still to go through the sync ring, last first
     std::set<std::uint32_t> refused_;
+    Latency queued_;
     std::uint64_t without_room_ = 0;
     std::uint64_t failed_binds_ = 0;  // the dataplane's counter when it was read last
     bool binding_again_ = false;      // all of them are on their way

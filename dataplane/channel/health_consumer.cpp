@@ -206,9 +206,7 @@ void HealthConsumer::publish_state() noexcept {
 void HealthConsumer::count_latency(std::uint64_t received_ns, std::uint64_t now_ns) noexcept {
     contract::SharedState& state = memory_.state();
     const std::uint64_t microseconds = now_ns > received_ns ? (now_ns - received_ns) / 1000 : 0;
-    const auto bucket =
-        std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(microseconds)), contract::kLatencyBuckets - 1);
-    state.latency[bucket].fetch_add(1, std::memory_order_relaxed);
+    state.latency[contract::latency_bucket(microseconds)].fetch_add(1, std::memory_order_relaxed);
     if (microseconds > state.latency_maximum_us.load(std::memory_order_relaxed)) {
         state.latency_maximum_us.store(microseconds, std::memory_order_relaxed);
     }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "dataplane/contract/doorbell.h"
+#include "dataplane/contract/latency_histogram.h"
 
 namespace heartgate::contract {
 
@@ -24,10 +25,6 @@ enum class DataplaneState : std::uint32_t {
     kWaiting = 1,     // no policy or no END_OF_SYNC since the start: transit is dropped
     kForwarding = 2,  // policy and endpoint states are in force
 };
-
-// Heartbeat read -> applied, in buckets of powers of two: bucket i counts latencies below 2^i microseconds, the last
-// one everything above.
-inline constexpr std::size_t kLatencyBuckets = 24;
 
 struct alignas(64) SharedState {
     // Written once at start, before `state` leaves kStarting.
@@ -46,7 +43,7 @@ struct alignas(64) SharedState {
     std::atomic<std::uint32_t> synced_incarnation{0};  // the last one whose END_OF_SYNC was applied
     std::atomic<std::uint64_t> failed_binds{0};  // kBind without room: the address belongs to nobody until told again
 
-    // Writer: health consumer. Readers: heartgated.
+    // Heartbeat read -> applied (latency_histogram.h). Writer: health consumer. Readers: heartgated.
     alignas(64) std::array<std::atomic<std::uint64_t>, kLatencyBuckets> latency{};
     std::atomic<std::uint64_t> latency_maximum_us{0};
 

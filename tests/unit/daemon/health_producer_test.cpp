@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <deque>
+#include <numeric>
 
 namespace {
 
@@ -105,6 +106,10 @@ TEST_CASE("a sync larger than its ring goes in pieces, and isolations overtake i
     REQUIRE(rings.health.size() == 1);
     CHECK(state(rings.health[0]) == kRed);
     CHECK(rings.health[0].received_ns == 42);
+    heartgate::v1::LatencyHistogram queued;
+    producer.queued().fill(queued);
+    CHECK(std::accumulate(queued.count().begin(), queued.count().end(), std::uint64_t{0}) == 1);
+    CHECK(queued.maximum_us() > 0);
 
     std::vector<HealthMessage> seen;
     for (int turn = 0; turn < 10 && (seen.empty() || type(seen.back()) != MessageType::kEndOfSync); ++turn) {
