@@ -60,8 +60,8 @@ inline constexpr std::uint8_t kFinBoth = kFinForward | kFinReply;
     return direction == Direction::kReply ? static_cast<std::uint8_t>(state | kReplied) : state;
 }
 
-// Any packet. Those without SYN, FIN and RST by arithmetic, since nobody can foresee which protocol comes next. `flags`:
-// 0 but for TCP.
+// Any packet. Those without SYN, FIN and RST by arithmetic, since nobody can foresee which protocol comes next.
+// `flags`: 0 but for TCP.
 [[nodiscard]] constexpr std::uint8_t after(std::uint8_t state, std::uint8_t protocol, Direction direction,
                                            std::uint8_t flags) noexcept {
     if ((flags & (tcp::kSyn | tcp::kFin | tcp::kRst)) != 0) [[unlikely]]

@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // Which zones there are only the dataplane knows.
     const bool unknown_zone = !compiled && compiled.error().find("found zone") != std::string::npos;
     const bool large = !compiled && compiled.error().find("combinations of networks and services") != std::string::npos;
-    heartgate::fuzz::require(compiled.has_value() || large || unknown_zone, "the dataplane takes what heartgated takes");
+    heartgate::fuzz::require(compiled.has_value() || large || unknown_zone,
+                             "the dataplane takes what heartgated takes");
     return 0;
 }
