@@ -26,7 +26,7 @@ scripts/lab up
 # --- configuration: file, line, key, what was found, what is allowed
 check "dataplane: an unknown key" wrong "$DATAPLANE" '2:.*workrs.*allowed' 'endpoints: {capacity: 16}' 'workrs: {cores: [1]}'
 check "dataplane: a value of the wrong kind" wrong "$DATAPLANE" "2:.*cores.*found 'one'.*allowed" 'workers:' '  cores: [one]'
-check "dataplane: a missing port" wrong "$DATAPLANE" '.*lan.*allowed' 'workers: {cores: [1]}'
+check "dataplane: a missing port" wrong "$DATAPLANE" '.*ports.*found nothing.*allowed' 'workers: {cores: [1]}'
 check "heartgated: an unknown key" wrong "$HEARTGATED" '1:.*state_dir.*allowed' 'state_dir: /tmp'
 check "heartgated: a value out of range" wrong "$HEARTGATED" "2:.*interval.*found '1ms'.*allowed" 'heartbeat:' '  interval: 1ms'
 check "listener: a value out of range" wrong "$LISTENER" "1:.*port.*found '99999'.*allowed" 'port: 99999'

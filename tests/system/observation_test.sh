@@ -13,7 +13,9 @@ readonly CAPTURE=$RUN/gateway/capture.pcapng
 
 pings() { on "$1" ping -n -c 1 -W 1 "$SERVER"; }
 address_of() { on "$1" ip -4 -json address show dev eth0 | jq -r '.[0].addr_info[0].local'; }
-telemetry() { tests/system/tools/telemetry.py "$HEARTGATE_LAB-lab" "$1"; }
+# The socket is in the appliance's own /var/run. -s: no answer is no true one.
+telemetry() { on gateway "$PWD/tests/system/tools/telemetry.py" "$HEARTGATE_LAB-lab" "$1"; }
+telemetry_says() { telemetry "$1" | jq -es ".[0][\"$1\"] | $2"; }
 rows() { tshark -r "$CAPTURE" -T fields -e frame.interface_name -e ip.src -e ip.dst -e frame.comment -Y icmp 2>/dev/null; }
 has_row() { rows | grep -qP "$1"; }
 claim() { # the device says to be the gateway, by ARP
@@ -67,8 +69,9 @@ check "who claims the gateway's address is an event" wait_until 15 told_once
 check "which is told once, and counted" wait_until 15 raised
 
 check "the counters add up" wait_until 20 adds_up
-check "telemetry: workers" bash -c "$(declare -f telemetry); telemetry /heartgate/workers | jq -e '.[\"/heartgate/workers\"].worker_0 | .rx_packets > 0 and .tx_packets > 0'"
-check "telemetry: drops by reason" bash -c "$(declare -f telemetry); telemetry /heartgate/drops | jq -e '.[\"/heartgate/drops\"].source_heartbeat > 0'"
-check "telemetry: flows" bash -c "$(declare -f telemetry); telemetry /heartgate/flows | jq -e '.[\"/heartgate/flows\"] | .flows > 0 and .capacity > .flows'"
-check "telemetry: help with units" bash -c "$(declare -f telemetry); telemetry /help,/heartgate/latency | grep -q microseconds"
+check "telemetry: workers" telemetry_says /heartgate/workers '.worker_0 | .rx_packets > 0 and .tx_packets > 0'
+check "telemetry: drops by reason" telemetry_says /heartgate/drops '.source_heartbeat > 0'
+check "telemetry: flows" telemetry_says /heartgate/flows '.flows > 0 and .capacity > .flows'
+telemetry_helps() { telemetry /help,/heartgate/latency | grep -q microseconds; }
+check "telemetry: help with units" telemetry_helps
 exit $failed
