@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "controlplane/common/yaml_reader.h"
 #include "controlplane/daemon/unix_listen.h"
@@ -15,9 +16,13 @@ Expected<std::vector<std::string>> check_start(const std::string& file) {
     const auto configuration = read_configuration(file);
     if (!configuration) return tl::unexpected(configuration.error());
     std::vector<std::string> lines{fmt::format("{}: ok", file)};
-    const std::string& group = configuration->listener_group;
-    if (const auto found = group_id(group); !found) return tl::unexpected(found.error());
-    if (!group.empty()) lines.push_back(fmt::format("listener_socket.group {}: ok", group));
+    for (const auto& [key, group] : {std::pair{"listener_socket", configuration->listener_group},
+                                     std::pair{"page_socket", configuration->page_group}}) {
+        if (const auto found = group_id(group); !found) {
+            return error(ErrorKind::kInvalidArgument, fmt::format("{}.group: {}", key, found.error().message));
+        }
+        if (!group.empty()) lines.push_back(fmt::format("{}.group {}: ok", key, group));
+    }
 
     std::error_code ignored;
     const std::string& state = configuration->state_directory;

@@ -39,19 +39,17 @@ void read_file_prefix(const YamlNode& node, std::string& prefix) {
     if (prefix.empty() || prefix.size() > 63 || !fine) node.fail(kAllowed);
 }
 
-void read_listener_socket(const YamlNode& node, Configuration& configuration) {
+void read_socket(const YamlNode& node, std::string& path, std::string& group, unsigned& permissions) {
     node.expect_keys({"path", "group", "mode"});
-    read_socket_path(node.child("path"), configuration.listener_socket);
-    configuration.listener_group = node.child("group").text_or("");
+    read_socket_path(node.child("path"), path);
+    group = node.child("group").text_or("");
     if (const YamlNode mode = node.child("mode"); mode.present()) {
         constexpr std::string_view kAllowed = "an octal mode in quotes, \"0600\" to \"0666\"";
         const std::string text = mode.text(kAllowed);
         const bool octal = text.size() == 4 && text[0] == '0' && text.find_first_not_of("01234567") == text.npos;
         if (!octal) mode.fail(kAllowed);
-        configuration.listener_mode = static_cast<unsigned>(std::stoul(text, nullptr, 8));
-        if ((configuration.listener_mode & ~0666U) != 0 || (configuration.listener_mode & 0600U) != 0600) {
-            mode.fail(kAllowed);
-        }
+        permissions = static_cast<unsigned>(std::stoul(text, nullptr, 8));
+        if ((permissions & ~0666U) != 0 || (permissions & 0600U) != 0600) mode.fail(kAllowed);
     }
 }
 
@@ -80,8 +78,14 @@ Configuration read(const YamlNode& root) {
     read_file_prefix(dpdk.child("file_prefix"), configuration.file_prefix);
     read_socket_path(root.child("dataplane_socket"), configuration.dataplane_socket);
     read_socket_path(root.child("admin_socket"), configuration.admin_socket);
-    read_listener_socket(root.child("listener_socket"), configuration);
-    read_socket_path(root.child("page_socket"), configuration.page_socket);
+    read_socket(root.child("listener_socket"), configuration.listener_socket, configuration.listener_group,
+                configuration.listener_mode);
+    read_socket(root.child("page_socket"), configuration.page_socket, configuration.page_group,
+                configuration.page_mode);
+    // Whoever may speak on the listener's socket says what health machines have; the page must not be able to.
+    if (!configuration.page_group.empty() && configuration.page_group == configuration.listener_group) {
+        root.child("page_socket").child("group").fail("another group than that of listener_socket");
+    }
     read_path(root.child("state_directory"), configuration.state_directory);
     read_path(root.child("policy"), configuration.policy_file);
     configuration.policy_required = root.child("policy").present();

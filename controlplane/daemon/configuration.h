@@ -15,9 +15,11 @@ struct Configuration {
     std::string dataplane_socket = "/run/heartgate/dataplane.sock";
     std::string admin_socket = "/run/heartgate/hgctl.sock";
     std::string listener_socket = "/run/heartgate/listener.sock";
-    std::string page_socket = "/run/heartgate/page.sock";
-    std::string listener_group;  // of the page's socket, too
+    std::string listener_group;
     unsigned listener_mode = 0660;
+    std::string page_socket = "/run/heartgate/page.sock";
+    std::string page_group;
+    unsigned page_mode = 0660;
     std::string state_directory = "/var/lib/heartgate";
     std::string policy_file = "/etc/heartgate/policy.yaml";
     bool policy_required = false;  // the file was named, so it must be there when it is needed

@@ -118,8 +118,7 @@ Expected<void> Daemon::start() {
         !listening) {
         return listening;
     }
-    if (auto listening =
-            page_.listen(configuration_.page_socket, configuration_.listener_group, configuration_.listener_mode);
+    if (auto listening = page_.listen(configuration_.page_socket, configuration_.page_group, configuration_.page_mode);
         !listening) {
         return listening;
     }

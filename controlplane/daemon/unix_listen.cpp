@@ -17,7 +17,7 @@ Expected<void> set_owner(const std::string& path, const std::string& group, unsi
         return error(ErrorKind::kInternal, fmt::format("{}: mode cannot be set: {}", path, std::strerror(errno)));
     }
     const auto id = group_id(group);
-    if (!id) return tl::unexpected(id.error());
+    if (!id) return error(ErrorKind::kInvalidArgument, fmt::format("{}: {}", path, id.error().message));
     if (chown(path.c_str(), static_cast<uid_t>(-1), *id) != 0) {
         return error(ErrorKind::kInternal,
                      fmt::format("{}: cannot be given to group '{}': {}", path, group, std::strerror(errno)));
@@ -32,8 +32,7 @@ Expected<gid_t> group_id(const std::string& group) {
     const struct group* entry = getgrnam(group.c_str());
     if (entry != nullptr) return entry->gr_gid;
     return error(ErrorKind::kInvalidArgument,
-                 fmt::format("listener_socket.group: there is no group '{}' on this machine: `groupadd --system {}`",
-                             group, group));
+                 fmt::format("there is no group '{}' on this machine: `groupadd --system {}`", group, group));
 }
 
 Expected<void> listen_at(boost::asio::local::stream_protocol::acceptor& acceptor, const std::string& path,

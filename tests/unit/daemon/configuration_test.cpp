@@ -35,6 +35,7 @@ TEST_CASE("the example configuration says what the defaults are") {
     CHECK(example->admin_socket == defaults.admin_socket);
     CHECK(example->listener_socket == defaults.listener_socket);
     CHECK(example->listener_group == "nogroup");  // of the user in listener.yaml
+    CHECK(example->page_group == "www-data");     // of the user in page.yaml
     CHECK(example->listener_mode == defaults.listener_mode);
     CHECK(example->state_directory == defaults.state_directory);
     CHECK(example->policy_file == defaults.policy_file);
