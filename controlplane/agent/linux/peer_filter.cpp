@@ -4,14 +4,19 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <bit>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+
+#include "controlplane/agent/linux/files.h"
+#include "controlplane/agent/linux/unique_fd.h"
 
 namespace heartgate::control::agent {
 namespace {
@@ -143,6 +148,9 @@ PeerFilter::PeerFilter(std::vector<Gateway> gateways, Context context)
     : gateways_{std::move(gateways)}, context_{std::move(context)} {}
 
 Expected<std::unique_ptr<PeerFilter>> PeerFilter::start(std::vector<Gateway> gateways) {
+    // libnftables ends the process where there is no such socket.
+    const UniqueFd probe{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)};
+    if (!probe.valid()) return tl::unexpected{system_error("cannot open a", "netlink socket for nftables")};
     Context context{::nft_ctx_new(NFT_CTX_DEFAULT)};
     if (!context) return error(ErrorKind::kFailedPrecondition, "nftables cannot be used: no memory");
     ::nft_ctx_buffer_error(context.get());
@@ -174,7 +182,10 @@ Expected<void> PeerFilter::refuse(const std::vector<v1::Peer>& peers, Millisecon
     add_elements(commands, "refused_mac", wanted.macs);
     add_elements(commands, "refused_ipv4", wanted.ipv4);
     add_elements(commands, "refused_ipv6", wanted.ipv6);
-    if (auto changed = run(commands); !changed) return changed;
+    // Somebody may have flushed the ruleset, this table with it.
+    if (!run(commands)) {
+        if (auto made_anew = run(kTable + commands); !made_anew) return made_anew;
+    }
     if (wanted != refused_) spdlog::info("{} addresses of sick machines are refused", wanted.size());
     refused_ = std::move(wanted);
     renewed_ = now;

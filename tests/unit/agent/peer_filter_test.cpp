@@ -5,6 +5,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -95,6 +96,18 @@ TEST_CASE("an agent that was killed leaves a table that the next one replaces") 
         REQUIRE(second);
         CHECK(holds("table inet heartgate"));
         CHECK_FALSE(holds("10.20.0.51"));
+    });
+}
+
+TEST_CASE("a table that somebody flushed is made anew") {
+    in_own_network([] {
+        auto filter = PeerFilter::start({});
+        REQUIRE(filter);
+        REQUIRE((*filter)->refuse({peer(kMac, {kIpv4})}, 1s));
+        CHECK(std::system("nft flush ruleset") == 0);
+        CHECK_FALSE(holds("10.20.0.51"));
+        REQUIRE((*filter)->refuse({peer(kMac, {kIpv4})}, 32s));
+        CHECK(holds("10.20.0.51"));
     });
 }
 
