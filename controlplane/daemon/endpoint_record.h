@@ -4,6 +4,7 @@
 
 #include <heartgate/v1/endpoint.pb.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,12 @@ struct EndpointRecord {
         std::vector<IpAddress> result;
         for (const StoredBinding& binding : stored.bindings) result.push_back(binding.address);
         return result;
+    }
+    // False in a routed zone, where the gateway sees the layer 3 switch's.
+    [[nodiscard]] bool has_mac_at(const IpAddress& address) const {
+        return std::none_of(stored.bindings.begin(), stored.bindings.end(), [&](const StoredBinding& binding) {
+            return binding.address == address && binding.mac == kNoMac;
+        });
     }
     [[nodiscard]] bool live() const {
         return health.stream() != 0 && health.presence() == contract::Presence::kConnected;

@@ -118,6 +118,10 @@ void Enrolment::enrol(const v1::EnrolRequest& request, const std::optional<IpAdd
         return;
     }
     EndpointRecord* known = from ? hooks_.machine_at(*from) : nullptr;
+    // Behind a layer 3 switch an address is no sign of a machine: another one gets it when the lease has ended.
+    if (known != nullptr && !known->has_mac_at(*from) && known->stored.machine_id != request.machine_id()) {
+        known = nullptr;
+    }
     const EndpointRecord* isolated = isolated_on(request.machine_id());
     if (isolated == nullptr && known != nullptr && known->target.isolated) isolated = known;
     if (isolated != nullptr) {
