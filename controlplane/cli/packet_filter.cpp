@@ -53,7 +53,8 @@ Expected<v1::PacketFilter> compile_filter(const std::string& expression) {
     if (expression.find("vlan") != std::string::npos) return program.message();
     // What comes behind the word vlan is looked for behind the tag.
     Program both;
-    if (!both.compile(handle.get(), fmt::format("({0}) or (vlan and ({0}))", expression))) return program.message();
+    if (!both.compile(handle.get(), fmt::format("(not ether proto 0x8100 and ({0})) or (vlan and ({0}))", expression)))
+        return program.message();
     return both.message();
 }
 
