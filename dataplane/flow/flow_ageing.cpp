@@ -8,6 +8,12 @@
 
 namespace heartgate::dataplane {
 
+namespace {
+
+constexpr std::uint32_t kPageMs = 60'000;
+
+}  // namespace
+
 // The table may become crowded at any time: what would have to go then is looked at as often.
 std::uint32_t FlowTable::turn_ms(const FlowRecord& record, std::uint32_t left_ms) const noexcept {
     return flow_state::settled(record.protocol(), record.state()) ? left_ms : std::min(left_ms, crowded_ms_);
@@ -20,6 +26,8 @@ std::uint32_t FlowTable::left_ms(const FlowRecord& record, std::uint32_t now_ms)
     std::uint32_t timeout = flow_state::timeout(timeouts_, record.protocol(), record.state()) * 1000U;
     const bool crowded = (record.ipv6() ? ipv6_.crowded : ipv4_.crowded).load(std::memory_order_relaxed);
     if (crowded && !flow_state::settled(record.protocol(), record.state())) timeout = std::min(timeout, crowded_ms_);
+    // A page is read once: machines that are cut off do not hold records for hours.
+    if (record.is_page()) timeout = std::min(timeout, kPageMs);
     timeout += FlowRecord::kSeenEveryMs;
     const auto passed = static_cast<std::uint32_t>(silent);
     return passed < timeout ? timeout - passed : 0;

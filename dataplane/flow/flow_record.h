@@ -94,6 +94,7 @@ public:
         return direction == Direction::kForward ? outside().destination_port : inside().source_port;
     }
     // Destination NAT besides (TCP and UDP). kForward: the destination becomes this; kReply: the source does.
+    [[nodiscard]] bool is_page() const noexcept { return redirect_ == Redirect::kPage; }
     [[nodiscard]] bool redirected() const noexcept { return (traits_ & kRedirected) != 0; }
     [[nodiscard]] std::uint32_t redirect_address(Direction direction) const noexcept {
         return direction == Direction::kForward ? outside().source : inside().destination;

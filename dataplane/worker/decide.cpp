@@ -80,7 +80,11 @@ void redirect(const WorkerContext& context, const PacketMeta& meta, Transit& tra
     } else if (from_inside) {
         const auto inside =
             context.deps.flows.inside({.address = asked.ipv4(), .port = htons(asked_port)}, meta.protocol);
-        if (!inside) return;
+        // Its own mapping: a packet to itself.
+        if (!inside ||
+            (question.source == IpAddress::from_ipv4(inside->address) && question.source_port == ntohs(inside->port))) {
+            return;
+        }
         question.redirect = Redirect::kHairpin;
         question.destination = IpAddress::from_ipv4(inside->address);
         question.destination_port = ntohs(inside->port);
@@ -130,12 +134,6 @@ DropReason ask(WorkerContext& context, const Burst& burst, const Packet& packet,
     }
     verdict = context.deps.gate.decide(question);
     return verdict.passes() ? check_first(packet.meta) : verdict.reason;
-}
-
-// One machine's new flows must leave time for the others' packets.
-bool may_open(WorkerContext& context, const Burst& burst, const Packet& packet) noexcept {
-    return !packet.meta.zone.is_inside() || context.deps.new_flows_per_second == 0 ||
-           context.new_flows.of(sender_of(packet)).take(context.deps.new_flows_per_second, burst.now_ms);
 }
 
 // Answers go to the machine that asked, not to one that has taken over its address by ARP.
@@ -194,6 +192,8 @@ void decide_transit(WorkerContext& context, const Burst& burst, const Packet& pa
     if (reason == DropReason::kNone) {
         made = make_flow(context, burst, packet, transit, verdict);
         reason = made.reason;
+        // Another worker has found the same packets cut off a moment ago: to the page and not on.
+        if (reason == DropReason::kNone && made.flow.record->is_page()) reason = DropReason::kPageOver;
     }
     if (reason != DropReason::kNone) {
         context.drop(packet.mbuf, reason);

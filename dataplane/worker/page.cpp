@@ -7,6 +7,7 @@
 
 #include "dataplane/worker/recorded.h"
 #include "dataplane/worker/rewrite.h"
+#include "dataplane/worker/sender.h"
 #include "dataplane/worker/stages.h"
 #include "dataplane/worker/transmit.h"
 
@@ -43,6 +44,10 @@ bool send_to_page(WorkerContext& context, const Burst& burst, const Packet& pack
     question.destination_port = context.deps.gate.page().port;
     const Verdict verdict = context.deps.gate.decide(question);
     if (!verdict.passes()) return false;
+    if (!may_open(context, burst, packet)) {
+        context.drop(packet.mbuf, DropReason::kNewFlowRate);
+        return true;
+    }
     const NewFlow flow{.question = question,
                        .decision = {.verdict = verdict,
                                     .generation = burst.generation,
@@ -56,6 +61,8 @@ bool send_to_page(WorkerContext& context, const Burst& burst, const Packet& pack
     if (made.inserted) context.counters.flows_created.add(1);
     if (made.reason != DropReason::kNone) {
         context.drop(packet.mbuf, made.reason);
+    } else if (!made.flow.record->is_page()) {  // another worker has let it pass a moment ago: the next packet asks it
+        context.drop(packet.mbuf, reason);
     } else {
         punt_answer(context, burst, packet, made.flow, context.deps.gate.permit(verdict));
     }
