@@ -62,8 +62,8 @@ public:
     void list_flows(const v1::ListFlowsRequest& request, Answer<v1::ListFlowsResponse> answer) override;
     void get_flow(const v1::GetFlowRequest& request, Answer<v1::Flow> answer) override;
     void count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountFlowsResponse> answer) override;
-    Stop watch_drops(const v1::WatchDropsRequest& request, Sink<v1::DroppedPacket> sink) override;
-    Stop capture(const v1::CaptureRequest& request, Sink<v1::CapturedPackets> sink) override;
+    Stop watch_drops(const v1::WatchDropsRequest& request, const Sink<v1::DroppedPacket>& sink) override;
+    Stop capture(const v1::CaptureRequest& request, const Sink<v1::CapturedPackets>& sink) override;
     void status(const v1::StatusRequest& request, Answer<v1::StatusResponse> answer) override;
     void create_token(const v1::CreateTokenRequest& request, Answer<v1::CreateTokenResponse> answer) override;
     void list_events(const v1::ListEventsRequest& request, Answer<v1::ListEventsResponse> answer) override;

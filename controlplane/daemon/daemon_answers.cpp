@@ -236,11 +236,11 @@ void Daemon::count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountF
     flows_.count(request, answer);
 }
 
-Daemon::Stop Daemon::watch_drops(const v1::WatchDropsRequest& request, Sink<v1::DroppedPacket> sink) {
+Daemon::Stop Daemon::watch_drops(const v1::WatchDropsRequest& request, const Sink<v1::DroppedPacket>& sink) {
     return observers_.watch_drops(request, std::move(sink));
 }
 
-Daemon::Stop Daemon::capture(const v1::CaptureRequest& request, Sink<v1::CapturedPackets> sink) {
+Daemon::Stop Daemon::capture(const v1::CaptureRequest& request, const Sink<v1::CapturedPackets>& sink) {
     return observers_.capture(request, std::move(sink));
 }
 

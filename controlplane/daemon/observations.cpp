@@ -138,7 +138,7 @@ AdministrationBackend::Stop run(const std::shared_ptr<Session>& session, const v
 }  // namespace
 
 AdministrationBackend::Stop Observations::watch_drops(const v1::WatchDropsRequest& request,
-                                                      AdministrationBackend::Sink<v1::DroppedPacket> sink) {
+                                                      const AdministrationBackend::Sink<v1::DroppedPacket>& sink) {
     if (request.per_second() > kMostWatchedPerSecond) {
         sink.end(error(ErrorKind::kInvalidArgument, fmt::format("{} packets a second; allowed: at most {}",
                                                                 request.per_second(), kMostWatchedPerSecond)));
@@ -170,7 +170,7 @@ AdministrationBackend::Stop Observations::watch_drops(const v1::WatchDropsReques
 }
 
 AdministrationBackend::Stop Observations::capture(const v1::CaptureRequest& request,
-                                                  AdministrationBackend::Sink<v1::CapturedPackets> sink) {
+                                                  const AdministrationBackend::Sink<v1::CapturedPackets>& sink) {
     if (request.seconds() > kMostSeconds) {
         sink.end(error(ErrorKind::kInvalidArgument,
                        fmt::format("{} seconds; allowed: at most {}", request.seconds(), kMostSeconds)));

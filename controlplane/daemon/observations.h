@@ -22,9 +22,9 @@ public:
         : loop_{loop}, dataplane_{dataplane}, bindings_{bindings} {}
 
     [[nodiscard]] Stop watch_drops(const v1::WatchDropsRequest& request,
-                                   AdministrationBackend::Sink<v1::DroppedPacket> sink);
+                                   const AdministrationBackend::Sink<v1::DroppedPacket>& sink);
     [[nodiscard]] Stop capture(const v1::CaptureRequest& request,
-                               AdministrationBackend::Sink<v1::CapturedPackets> sink);
+                               const AdministrationBackend::Sink<v1::CapturedPackets>& sink);
 
 private:
     boost::asio::io_context& loop_;

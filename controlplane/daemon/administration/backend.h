@@ -50,8 +50,8 @@ public:
     virtual void count_flows(const v1::CountFlowsRequest&, Answer<v1::CountFlowsResponse>) = 0;
 
     // Both give back what ends them; empty where they have ended already.
-    virtual Stop watch_drops(const v1::WatchDropsRequest&, Sink<v1::DroppedPacket>) = 0;
-    virtual Stop capture(const v1::CaptureRequest&, Sink<v1::CapturedPackets>) = 0;
+    virtual Stop watch_drops(const v1::WatchDropsRequest&, const Sink<v1::DroppedPacket>&) = 0;
+    virtual Stop capture(const v1::CaptureRequest&, const Sink<v1::CapturedPackets>&) = 0;
 
     virtual void status(const v1::StatusRequest&, Answer<v1::StatusResponse>) = 0;
     virtual void create_token(const v1::CreateTokenRequest&, Answer<v1::CreateTokenResponse>) = 0;
