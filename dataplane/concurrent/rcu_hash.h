@@ -55,17 +55,22 @@ public:
     // Any reader.
     [[nodiscard]] Found find(const Key& key) const noexcept {
         void* data = nullptr;
-        const std::int32_t position = rte_hash_lookup_data(hash_.get(), &key, &data);
+        alignas(8) const Key words = key;  // rte_jhash reads words
+        const std::int32_t position = rte_hash_lookup_data(hash_.get(), &words, &data);
         if (position < 0) return {};
         return {.position = position, .value = std::bit_cast<std::uint64_t>(data)};
     }
 
     // The writer. put() inserts, or replaces the value in one store; nothing found: table full.
     Found put(const Key& key, std::uint64_t value) noexcept {
-        if (rte_hash_add_key_data(hash_.get(), &key, std::bit_cast<void*>(value)) != 0) return {};
+        alignas(8) const Key words = key;
+        if (rte_hash_add_key_data(hash_.get(), &words, std::bit_cast<void*>(value)) != 0) return {};
         return find(key);
     }
-    bool erase(const Key& key) noexcept { return rte_hash_del_key(hash_.get(), &key) >= 0; }
+    bool erase(const Key& key) noexcept {
+        alignas(8) const Key words = key;
+        return rte_hash_del_key(hash_.get(), &words) >= 0;
+    }
     // Positions are below this.
     [[nodiscard]] std::uint32_t positions() const noexcept {
         return static_cast<std::uint32_t>(rte_hash_max_key_id(hash_.get())) + 1;
