@@ -237,11 +237,11 @@ void Daemon::count_flows(const v1::CountFlowsRequest& request, Answer<v1::CountF
 }
 
 Daemon::Stop Daemon::watch_drops(const v1::WatchDropsRequest& request, const Sink<v1::DroppedPacket>& sink) {
-    return observers_.watch_drops(request, std::move(sink));
+    return observers_.watch_drops(request, sink);
 }
 
 Daemon::Stop Daemon::capture(const v1::CaptureRequest& request, const Sink<v1::CapturedPackets>& sink) {
-    return observers_.capture(request, std::move(sink));
+    return observers_.capture(request, sink);
 }
 
 void Daemon::status(const v1::StatusRequest& /*request*/, Answer<v1::StatusResponse> answer) {
